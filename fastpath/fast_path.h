@@ -1,0 +1,186 @@
+// fastpath/fast_path.h: the slow path's handle on the workers: ports, SAs, policies, routes,
+// neighbours, punted packets, counters.
+//
+// Everything here is called on the slow-path thread only, unless it says otherwise. Nothing blocks;
+// what a worker must do travels on its down ring, and a full ring is ResourceExhausted, to be tried
+// again. Requires an initialised EAL (fastpath/eal.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/algorithm.h"
+#include "common/endpoint.h"
+#include "common/ip_prefix.h"
+#include "common/messages.h"
+#include "common/secret.h"
+#include "common/spi.h"
+#include "common/traffic_selector.h"
+#include "fastpath/drop_reason.h"
+#include "fastpath/policy.h"
+
+namespace sekisho::fastpath {
+
+// RFC 4301, 3.1: which side of the IPsec boundary a port is on.
+enum class PortSide : uint8_t {
+  kOutside,  // unprotected: SPD applies
+  kInside,   // protected
+};
+
+struct PortConfig {
+  std::string name;    // ours: "wan"
+  std::string device;  // DPDK's: "net_af_packet0", "0000:3b:00.0"; already probed
+  PortSide side = PortSide::kOutside;
+  std::vector<InterfaceAddress> addresses;
+  uint16_t mtu = 1500;  // of IP packets
+};
+
+struct Route {
+  IpPrefix destination;
+  PortId port;
+  std::optional<IpAddress> gateway;  // none: on the link
+};
+
+struct FastPathConfig {
+  std::vector<PortConfig> ports;            // PortId is the index in this list
+  std::vector<unsigned> worker_lcores;      // one worker for now
+  std::vector<std::string> crypto_devices;  // DPDK's names, already probed; tried in this order
+  uint32_t inbound_sas_max = 16384;         // per worker; a power of two up to kSlotsMax
+  uint32_t outbound_sas_max = 16384;
+  uint32_t mbufs = 16384;
+  uint32_t replay_window = 1024;  // packets; 64 to 4096, a power of two
+};
+
+struct InboundSaParameters {
+  Spi spi;  // from AllocateSpi()
+  EspSuite suite;
+  SecretBytes encryption_key;  // with its salt
+  SecretBytes integrity_key;
+  TrafficSelectors local,
+      remote;  // what may come out of it: source in remote, destination in local
+  Endpoint local_endpoint, remote_endpoint;  // outer addresses; ports: only with encapsulation
+  bool udp_encapsulation = false;
+};
+struct OutboundSaParameters {
+  Spi spi;  // the peer's
+  EspSuite suite;
+  SecretBytes encryption_key;
+  SecretBytes integrity_key;
+  TrafficSelectors local, remote;
+  Endpoint local_endpoint, remote_endpoint;
+  bool udp_encapsulation = false;
+  uint64_t soft_bytes = 0;    // kSoftExpiry after these; 0: never
+  uint64_t soft_packets = 0;  // likewise; besides, always well before sequence numbers run out
+};
+// Names one installed SA; stale handles are refused with NotFound.
+struct SaHandle {
+  UpMessage::Direction direction = UpMessage::Direction::kInbound;
+  SlotId slot{};
+  uint32_t generation = 0;
+  friend auto operator<=>(const SaHandle&, const SaHandle&) = default;
+};
+
+struct SaCounters {
+  uint64_t packets = 0, bytes = 0;  // bytes of inner IP packets
+  uint64_t dropped = 0;             // known to be this SA's, and dropped
+  uint64_t sequence = 0;            // outbound: last sent; inbound: highest seen
+};
+
+struct PortCounters {
+  uint64_t received_packets = 0, received_bytes = 0;
+  uint64_t sent_packets = 0, sent_bytes = 0;
+};
+
+struct PortInfo {
+  std::string name, device, driver;
+  PortSide side;
+  MacAddress mac;
+  std::vector<InterfaceAddress> addresses;
+  uint16_t mtu;
+  bool link_up;
+  uint32_t link_mbps;  // 0: unknown
+  PortCounters counters;
+};
+
+// received + made_here = sent + punted + consumed + dropped + held, once workers are idle.
+struct Accounting {
+  uint64_t received = 0;   // frames taken from all ports
+  uint64_t made_here = 0;  // packets that the slow path or a worker made (IKE, ARP, ND, ICMP)
+  uint64_t sent = 0;       // frames given to all ports
+  uint64_t punted = 0;     // handed to the slow path on the up ring
+  uint64_t consumed = 0;   // answered, learned from, keepalives: done with, by intention
+  uint64_t dropped = 0;    // sum over all DropReasons
+  uint64_t held = 0;       // waiting in a neighbour's queue, for reassembly or in a crypto device
+};
+
+class FastPath {
+ public:
+  // Makes pools, rings, tables; configures ports and crypto devices. On failure nothing is left
+  // behind, and the error names the port or device and what is wrong with it.
+  static absl::StatusOr<std::unique_ptr<FastPath>> Create(const FastPathConfig& config);
+  ~FastPath();  // Stop()s first; closes the ports
+  FastPath(const FastPath&) = delete;
+  FastPath& operator=(const FastPath&) = delete;
+
+  // Launches the workers on their lcores. Until SetTables() succeeded, transit is dropped.
+  absl::Status Start();
+  // Ends the workers and waits for them. No-op when stopped.
+  void Stop();
+
+  // SPD (outside ports) and routes, compiled aside and swapped in whole (RFC 4301, 4.4.1).
+  // Ordered: the first policy that matches decides; none: DISCARD.
+  absl::Status SetTables(std::vector<Policy> policies, std::vector<Route> routes);
+  const std::vector<Policy>& policies() const;  // as last set
+  std::vector<uint64_t> PolicyHits() const;     // packets, same order
+
+  // Algorithms: does a crypto device run this suite? The error names suite and devices.
+  absl::Status CheckSuite(const EspSuite& suite) const;
+
+  // SAD. An SPI names the worker and slot that will hold the inbound SA.
+  absl::StatusOr<Spi> AllocateSpi();
+  void ReleaseSpi(Spi spi);  // allocated and never installed
+  absl::StatusOr<SaHandle> InstallInbound(const InboundSaParameters& parameters);
+  absl::StatusOr<SaHandle> InstallOutbound(const OutboundSaParameters& parameters);
+  // The SA does nothing more once the worker has seen it; its slot is reused after kSaRetired,
+  // which PollUp() handles by itself. Counters stay readable until then.
+  absl::Status Remove(const SaHandle& sa);
+  absl::Status MovePeer(const SaHandle& outbound, const Endpoint& local, const Endpoint& remote);
+  absl::StatusOr<SaCounters> Counters(const SaHandle& sa) const;
+  uint32_t inbound_sas() const;
+  uint32_t outbound_sas() const;
+
+  // Neighbours (the slow path resolves and ages them).
+  absl::Status SetNeighbour(PortId port, const IpAddress& address, const MacAddress& mac);
+  absl::Status ForgetNeighbour(PortId port, const IpAddress& address);
+
+  // What the workers said; up to messages.size() of them. kSaRetired and kTablesSwapped were
+  // already acted on. The caller owns the mbuf of each kPacket.
+  size_t PollUp(std::span<UpMessage> messages);
+
+  // An IP/UDP packet of our own: checksums, fragments where larger than the way out, routed by the
+  // worker. UDP 4500 gets the non-ESP marker if `non_esp_marker`.
+  absl::Status SendUdp(const Endpoint& local, const Endpoint& remote, bool non_esp_marker,
+                       ByteSpan payload);
+  // A whole Ethernet frame out of one port (ARP requests, neighbour solicitations).
+  absl::Status SendFrame(PortId port, ByteSpan frame);
+
+  // State for show commands. Counters are sums over workers; never reset.
+  std::vector<PortInfo> Ports() const;
+  std::vector<std::pair<DropReason, uint64_t>> Drops() const;  // every reason, in enum order
+  Accounting GetAccounting() const;
+  // The local address to use towards `remote`, by route; NotFound without one.
+  absl::StatusOr<IpAddress> SourceFor(const IpAddress& remote) const;
+
+ private:
+  class Impl;
+  explicit FastPath(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sekisho::fastpath

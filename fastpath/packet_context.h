@@ -1,0 +1,80 @@
+// fastpath/packet_context.h: what the stages know about one packet. It lives in the private area of
+// the packet's mbuf, so that it survives a trip through an asynchronous crypto device.
+//
+// From parse on the mbuf's data starts at the (outermost not yet removed) IP header; the Ethernet
+// header that came with it still stands before it in the headroom until something is prepended.
+// Every mbuf is a single segment from parse on.
+#pragma once
+
+#include <rte_crypto.h>
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <span>
+
+#include "common/endpoint.h"
+#include "common/ip_address.h"
+#include "common/messages.h"
+#include "fastpath/drop_reason.h"
+
+namespace sekisho::fastpath {
+
+struct InboundSa;   // fastpath/sa.h
+struct OutboundSa;  // fastpath/sa.h
+
+// What parse found. Decides which stage comes next.
+enum class PacketKind : uint8_t {
+  kTransit,        // to be forwarded: SPD
+  kIke,            // UDP 500, or 4500 with the non-ESP marker, for us
+  kNatTKeepalive,  // one byte 0xff on UDP 4500, for us
+  kEsp,            // ESP for us, plain
+  kEspInUdp,       // ESP for us, on UDP 4500
+  kFragment,       // fragment for us
+  kArp,
+  kNd,        // neighbour solicitation or advertisement
+  kIcmpEcho,  // echo request for us
+  kLocal,     // anything else for us
+};
+
+struct PacketContext {
+  DropReason reason;  // not kNone: to be dropped, under this name
+  PacketKind kind;
+  uint8_t family;    // 4 or 6: of the IP header that the data starts with
+  uint8_t protocol;  // the upper-layer protocol, after IPv6 extension headers
+  PortId port_in;
+  uint16_t l4_offset;    // from the IP header to the upper-layer header
+  uint16_t source_port;  // host order; ICMP: type << 8 | code, destination_port 0; else 0
+  uint16_t destination_port;
+  uint32_t policy;  // index of the SPD policy that decided; UINT32_MAX: none did
+  union {
+    InboundSa* inbound_sa;    // from SAD look-up to decapsulation
+    OutboundSa* outbound_sa;  // from SPD to encapsulation
+  };
+  uint64_t sequence;                   // of the ESP packet, 64 bits where ESN
+  bool decapsulated;                   // came out of one of our inbound SAs
+  bool ours;                           // made here (IKE, ICMP, ARP, ND): forwarded without SPD
+  Endpoint outer_local, outer_remote;  // inbound ESP: where it came from, before decapsulation
+};
+
+// The crypto operation of a packet stands beside its context: no allocation per packet.
+struct PacketPrivate {
+  PacketContext context;
+  alignas(16) struct {
+    rte_crypto_op op;
+    rte_crypto_sym_op sym;
+  } crypto;
+  uint8_t iv[16];   // cipher IV, or AEAD nonce
+  uint8_t aad[16];  // SPI, sequence number (RFC 4106, 5)
+};
+
+// Requires: an mbuf of a pool made with a private area of sizeof(PacketPrivate).
+inline PacketPrivate& PrivateOf(rte_mbuf* mbuf) {
+  return *static_cast<PacketPrivate*>(rte_mbuf_to_priv(mbuf));
+}
+inline PacketContext& ContextOf(rte_mbuf* mbuf) { return PrivateOf(mbuf).context; }
+
+// A burst of packets, all belonging to the worker.
+using Burst = std::span<rte_mbuf* const>;
+inline constexpr uint16_t kBurstMax = 32;
+
+}  // namespace sekisho::fastpath

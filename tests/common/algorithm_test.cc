@@ -1,0 +1,81 @@
+#include "common/algorithm.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sekisho {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(AlgorithmTest, ParsesIkeProposal) {
+  const auto proposal = AlgorithmProposal::ParseIke("aes256gcm16-prfsha384-x25519-ecp256");
+  ASSERT_TRUE(proposal.ok()) << proposal.status();
+  EXPECT_THAT(proposal->encryption, ElementsAre(Encryption{EncryptionId::kAesGcm16, 256}));
+  EXPECT_THAT(proposal->prf, ElementsAre(PrfId::kHmacSha2_384));
+  EXPECT_THAT(proposal->key_exchange, ElementsAre(KeyExchangeId::kX25519, KeyExchangeId::kEcp256));
+  EXPECT_EQ(proposal->ToString(), "aes256gcm16-prfsha384-x25519-ecp256");
+}
+
+// Without a prf in the text, the integrity algorithm's hash is the prf's.
+TEST(AlgorithmTest, PrfFollowsIntegrity) {
+  const auto proposal = AlgorithmProposal::ParseIke("aes128-sha512-modp2048");
+  ASSERT_TRUE(proposal.ok()) << proposal.status();
+  EXPECT_THAT(proposal->prf, ElementsAre(PrfId::kHmacSha2_512));
+}
+
+TEST(AlgorithmTest, RefusesWhatCannotBe) {
+  struct Case {
+    const char* text;
+    const char* says;
+  };
+  for (const Case& c :
+       {Case{"aes256-x25519", "without integrity"},
+        Case{"aes256gcm16-sha256-x25519", "beside an AEAD"},
+        Case{"aes256gcm16-aes128-sha256-x25519", "mixes"},
+        Case{"aes256gcm16-prfsha256", "without a key exchange"},
+        Case{"prfsha256-x25519", "no encryption"}, Case{"aes256gcm17-x25519", "'aes256gcm17'"},
+        Case{"aes256gcm16-x25519-esn", "esn"}, Case{"", "found algorithm ''"}}) {
+    const auto proposal = AlgorithmProposal::ParseIke(c.text);
+    ASSERT_FALSE(proposal.ok()) << c.text;
+    EXPECT_THAT(std::string(proposal.status().message()), HasSubstr(c.says)) << c.text;
+  }
+  EXPECT_FALSE(AlgorithmProposal::ParseEsp("aes256gcm16-prfsha256").ok());
+}
+
+// Every name in the tables parses to itself, so that `show` output can be pasted into a file.
+TEST(AlgorithmTest, NamesRoundTrip) {
+  for (const auto& e : AllEncryption()) {
+    const std::string text = std::string(e.name) + (e.aead ? "" : "-sha256");
+    const auto proposal = AlgorithmProposal::ParseEsp(text);
+    ASSERT_TRUE(proposal.ok()) << proposal.status();
+    EXPECT_EQ(proposal->ToString(), text);
+  }
+  for (const auto& proposal : DefaultIkeProposals()) {
+    EXPECT_EQ(AlgorithmProposal::ParseIke(proposal.ToString()).value(), proposal);
+  }
+  for (const auto& proposal : DefaultEspProposals()) {
+    EXPECT_EQ(AlgorithmProposal::ParseEsp(proposal.ToString()).value(), proposal);
+  }
+}
+
+TEST(AlgorithmTest, UnknownNumbersStillPrint) {
+  EXPECT_EQ(Name(Encryption{static_cast<EncryptionId>(3), 168}), "encryption-3/168");
+  EXPECT_EQ(Name(static_cast<KeyExchangeId>(2)), "group-2");
+}
+
+TEST(AlgorithmTest, SuitesPrint) {
+  EXPECT_EQ(
+      (EspSuite{{EncryptionId::kAesCbc, 256}, IntegrityId::kHmacSha2_256_128, true}.ToString()),
+      "aes256-sha256-esn");
+  EXPECT_EQ((IkeSuite{{EncryptionId::kAesGcm16, 128},
+                      IntegrityId::kNone,
+                      PrfId::kHmacSha2_256,
+                      KeyExchangeId::kX25519}
+                 .ToString()),
+            "aes128gcm16-prfsha256-x25519");
+}
+
+}  // namespace
+}  // namespace sekisho
