@@ -41,7 +41,11 @@ class PrivateKey {
 // (SHA-1 is what the method says) or 9, 10, 11 for ECDSA by curve. Expensive.
 absl::StatusOr<AuthPayload> Sign(const PrivateKey& key, const std::vector<HashId>& peer_hashes,
                                  ByteSpan octets);
-// Expensive. The error tells an unknown method or algorithm from a signature that does not fit.
-absl::Status Verify(const Certificate& certificate, const AuthPayload& auth, ByteSpan octets);
+// Expensive. The error tells an unknown method or algorithm (Unimplemented) from a signature that
+// does not fit (PermissionDenied). `peer_hashes` is what the peer announced: a peer that knows RFC
+// 7427 has no reason to sign with SHA-1, so that method 1 is then refused. RSA keys under 2048 bits
+// are refused.
+absl::Status Verify(const Certificate& certificate, const AuthPayload& auth, ByteSpan octets,
+                    const std::vector<HashId>& peer_hashes = {});
 
 }  // namespace sekisho::ike
