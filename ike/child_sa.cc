@@ -168,6 +168,10 @@ void SwitchOutbound(Core& core, IkeSa& sa, ChildSa& child) {
   core.Log(LogEvent::Level::kInfo, "child-sa-rekeyed", sa, std::move(fields));
 }
 
+void SettleChildren(IkeSa& sa) {
+  for (const auto& child : sa.children) child->unsettled_until = absl::InfinitePast();
+}
+
 ChildSa* FindChild(IkeSa& sa, ChildSaId id) {
   for (const auto& child : sa.children) {
     if (child->id == id && !child->removed_at) return child.get();

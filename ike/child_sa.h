@@ -62,6 +62,9 @@ struct ChildSa {
   std::optional<ChildSaHalf> outbound_waiting;
   bool outbound_installed = false;
   bool inbound_installed = false;
+  // We answered the exchange that made it, and cannot know yet whether the answer has arrived: until
+  // the peer's next request, or this time, it is neither rekeyed nor deleted by us.
+  absl::Time unsettled_until = absl::InfinitePast();
   bool peer_is_ready = false;            // traffic came in on it; the outbound half is due
   std::optional<ChildSaId> rekeys;       // the pair that this one takes the place of
   std::optional<ChildSaId> replaced_by;  // and the other way round
@@ -83,6 +86,9 @@ void RemoveChildSa(Core& core, IkeSa& sa, ChildSa& child, absl::string_view reas
 
 // The peer uses, or will use, this pair: send on it, and no longer on the one that it replaces.
 void SwitchOutbound(Core& core, IkeSa& sa, ChildSa& child);
+
+// The peer's next request shows that our answers have arrived.
+void SettleChildren(IkeSa& sa);
 
 ChildSa* FindChild(IkeSa& sa, ChildSaId id);
 ChildSa* FindChildByOutboundSpi(IkeSa& sa, Spi spi);

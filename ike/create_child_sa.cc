@@ -186,6 +186,10 @@ void BeginRekeyChild(Core& core, IkeSa& sa, ChildSaId id) {
   ChildSa* old = FindChild(sa, id);
   if (old == nullptr || old->state != ChildSaState::kInstalled || old->redundant) return;
   if (sa.peer != nullptr && sa.peer->negotiation.rekeys == id) return;  // the peer is at it
+  if (core.now < old->unsettled_until) {
+    old->rekey_at = core.now + core.RetryDelay();
+    return;
+  }
   Begin(core, sa, *old->child_template, old);
 }
 
@@ -251,6 +255,7 @@ void Answer(Core& core, IkeSa& sa, ByteSpan shared_secret) {
 
   ChildSa& child = CreateChildSa(core, sa, negotiation, shared_secret);
   child.redundant = peer.redundant;
+  child.unsettled_until = core.now + core.options.half_open_timeout;
   ChildSa* old = child.rekeys ? FindChild(sa, *child.rekeys) : nullptr;
   if (old != nullptr) {
     old->rekey_at = absl::InfiniteFuture();

@@ -35,6 +35,10 @@ void BeginExchange(IkeSa& sa, OwnExchange::Kind kind) {
 void BeginDeleteChild(Core& core, IkeSa& sa, ChildSaId id) {
   ChildSa* child = FindChild(sa, id);
   if (child == nullptr || child->state == ChildSaState::kDeleting) return;
+  if (core.now < child->unsettled_until) {
+    child->expires_at = core.now + core.RetryDelay();
+    return;
+  }
   child->state = ChildSaState::kDeleting;
   child->rekey_at = child->expires_at = absl::InfiniteFuture();
   BeginExchange(sa, OwnExchange::Kind::kDeleteChild);
