@@ -189,6 +189,7 @@ void Engine::Impl::HandleRequest(IkeSa& sa, const Datagram& datagram, Message me
   if (sa.peer != nullptr) return;  // it is being worked on
   LogMessage(core_, "in", datagram.remote, message);
   sa.last_heard = core_.now;
+  ConcedeToSuccessor(core_, sa, message);
   SettleChildren(sa);
   if (sa.state != IkeSaState::kHalfOpen) FollowPeer(core_, sa, datagram.local, datagram.remote);
   sa.peer = std::make_unique<PeerExchange>();

@@ -135,6 +135,7 @@ struct IkeSa {
 
   uint64_t rival_spi = 0;  // the IKE SA that the peer's rekey of this one made, until we know if it
                            // stays
+  uint64_t predecessor_spi = 0;  // and the other way round
   absl::Time established_at;
   absl::Time rekey_at = absl::InfiniteFuture();
   absl::Time last_heard;

@@ -206,6 +206,16 @@ void ConcedeRekey(Core& core, IkeSa& sa) {
   Inherit(core, sa, *rival);
 }
 
+void ConcedeToSuccessor(Core& core, IkeSa& next, const Message& request) {
+  IkeSa* old = core.Find(next.predecessor_spi);
+  if (old == nullptr || old->rival_spi != next.local_spi) return;
+  for (const Payload& payload : request.payloads) {
+    const auto* deletion = std::get_if<DeletePayload>(&payload);
+    if (deletion != nullptr && deletion->protocol == ProtocolId::kIke) return;
+  }
+  ConcedeRekey(core, *old);
+}
+
 // --- Whoever answers ---
 
 namespace {
@@ -238,6 +248,7 @@ void AfterKeyAnswered(Core& core, IkeSa& sa, Computation& done) {
   }
   if (OwnRekeyOf(sa) != nullptr) {
     sa.rival_spi = next.local_spi;  // decided when our own exchange ends
+    next.predecessor_spi = sa.local_spi;
     return;
   }
   Inherit(core, sa, next);

@@ -24,5 +24,8 @@ void ProcessRekeyIkeRequest(Core& core, IkeSa& sa);
 
 // The peer deletes an IKE SA while both rekey it: it did not see our rekey, so its own stands.
 void ConcedeRekey(Core& core, IkeSa& sa);
+// The peer makes use of the IKE SA that its rekey made while ours still runs: it has decided that
+// its own stands. (If it deletes it, it has decided otherwise.)
+void ConcedeToSuccessor(Core& core, IkeSa& next, const Message& request);
 
 }  // namespace sekisho::ike
