@@ -103,6 +103,9 @@ void AddTask(IkeSa& sa, Task task) {
 }
 
 void StartNextTask(Core& core, IkeSa& sa) {
+  // What is begun now would end on an IKE SA that no longer has the Child SAs.
+  const bool peer_is_rekeying = sa.peer != nullptr && sa.peer->new_spi != 0;
+  if (peer_is_rekeying) return;
   while (sa.own == nullptr && !sa.tasks.empty() && MayBegin(sa.state, sa.tasks.front().kind)) {
     const Task task = sa.tasks.front();
     sa.tasks.erase(sa.tasks.begin());
