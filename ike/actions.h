@@ -21,6 +21,8 @@
 
 namespace sekisho::ike {
 
+// One tunnel's name from IKE_SA_INIT to its end: the IKE SA that a rekey puts in the place of
+// another has the same one, so leases, Child SAs and shell commands keep meaning the same peer.
 enum class IkeSaId : uint64_t {};        // never reused by one engine
 enum class ChildSaId : uint64_t {};      // never reused by one engine
 enum class ComputationId : uint64_t {};  // never reused by one engine

@@ -62,8 +62,8 @@ struct ChildSa {
   std::optional<ChildSaHalf> outbound_waiting;
   bool outbound_installed = false;
   bool inbound_installed = false;
-  // We answered the exchange that made it, and cannot know yet whether the answer has arrived: until
-  // the peer's next request, or this time, it is neither rekeyed nor deleted by us.
+  // We answered the exchange that made it, and cannot know yet whether the answer has arrived:
+  // until the peer's next request, or this time, it is neither rekeyed nor deleted by us.
   absl::Time unsettled_until = absl::InfinitePast();
   bool peer_is_ready = false;            // traffic came in on it; the outbound half is due
   std::optional<ChildSaId> rekeys;       // the pair that this one takes the place of

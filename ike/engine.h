@@ -112,6 +112,8 @@ class Engine {
   void HandleLease(IkeSaId ike_sa, absl::StatusOr<Lease> lease, absl::Time now, Actions& actions);
 
   // What the fast path saw. Unknown ids are ignored: the SA may just have ended.
+  // What follows from the first (sending on a pair that replaces another) is said by the next
+  // HandleTimers(): next_deadline() is `now` then.
   void NoteInboundTraffic(ChildSaId child_sa, absl::Time now);
   void NotePeerMoved(ChildSaId child_sa, const Endpoint& local, const Endpoint& remote,
                      absl::Time now, Actions& actions);
