@@ -25,6 +25,7 @@ void ComeUp(Core& core, IkeSa& sa) {
   ++core.counters.ike_sas_established;
   LogFields fields = {{"role", sa.initiator ? "initiator" : "responder"},
                       {"local-identity", sa.connection->local.identity.ToString()},
+                      {"local", sa.local.ToString()},
                       {"suite", sa.suite.ToString()},
                       {"nat", sa.local_behind_nat ? (sa.remote_behind_nat ? "both" : "local")
                                                   : (sa.remote_behind_nat ? "remote" : "none")}};

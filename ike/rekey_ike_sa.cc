@@ -129,7 +129,8 @@ void AfterKeyAgreed(Core& core, IkeSa& sa, Computation& done) {
   if (sa.own == nullptr) return;
   const std::unique_ptr<OwnExchange> own = std::move(sa.own);
   core.Touch(sa);
-  if (!key.shared_secret.ok()) {
+  if (!key.shared_secret.ok()) {  // the peer believes in a successor that cannot be
+    if (sa.state != IkeSaState::kRekeying) return;
     SetState(core, sa, IkeSaState::kEstablished);
     return CloseIkeSa(core, sa);
   }
