@@ -1,0 +1,331 @@
+#include "fastpath/parse.h"
+
+#include <netinet/in.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_udp.h>
+
+#include <cstring>
+
+#include "fastpath/checksum.h"
+#include "fastpath/mbuf.h"
+
+namespace sekisho::fastpath {
+namespace {
+
+constexpr size_t kIpv4HeaderBytes = 20;
+constexpr size_t kIpv6HeaderBytes = 40;
+constexpr size_t kUdpHeaderBytes = 8;
+constexpr size_t kTcpHeaderBytes = 20;
+constexpr size_t kPortsBytes = 4;
+constexpr uint8_t kProtocolDccp = 33;
+constexpr uint8_t kProtocolMobility = 135;
+constexpr uint8_t kProtocolUdpLite = 136;
+
+bool Fail(PacketContext& context, DropReason reason) {
+  context.reason = reason;
+  return false;
+}
+
+DropReason Malformed(const PacketContext& context) {
+  return context.family == 4 ? DropReason::kIpv4Malformed : DropReason::kIpv6Malformed;
+}
+
+// RFC 1122, 3.2.1.3 and RFC 6890: what may not stand in a header on a wire.
+bool IsMartianV4(uint32_t source, uint32_t destination) {
+  const auto never = [](uint32_t address) { return address >> 24 == 0 || address >> 24 == 127; };
+  const bool source_bad = never(source) || source >> 28 >= 0xe;
+  const bool destination_bad =
+      never(destination) || (destination >> 28 == 0xf && destination != 0xffffffff);
+  return source_bad || destination_bad || source == destination;
+}
+
+bool IsLoopbackOrMapped(const uint8_t* address) {
+  static constexpr uint8_t kZeros[15] = {};
+  if (std::memcmp(address, kZeros, 10) != 0) return false;
+  if (address[10] == 0xff && address[11] == 0xff) return true;  // ::ffff:0:0/96
+  return std::memcmp(address + 10, kZeros, 5) == 0 && address[15] == 1;
+}
+
+bool IsUnspecified(const uint8_t* address) {
+  static constexpr uint8_t kZeros[16] = {};
+  return std::memcmp(address, kZeros, 16) == 0;
+}
+
+bool IsMartianV6(const uint8_t* source, const uint8_t* destination) {
+  // A host that looks for a duplicate of its address has no source yet (RFC 4862, 5.4.2): it may
+  // send to a multicast group, and to nothing else.
+  if (IsUnspecified(source)) return destination[0] != 0xff;
+  if (source[0] == 0xff || IsLoopbackOrMapped(source)) return true;
+  if (IsUnspecified(destination) || IsLoopbackOrMapped(destination)) return true;
+  return std::memcmp(source, destination, 16) == 0;
+}
+
+// `rest`: the upper-layer header and what follows.
+bool ParsePorts(ByteSpan rest, PacketContext& context) {
+  switch (context.protocol) {
+    case IPPROTO_UDP: {
+      if (rest.size() < kUdpHeaderBytes) return Fail(context, DropReason::kUdpMalformed);
+      const auto length = LoadBigEndian<uint16_t>(rest.data() + 4);
+      if (length < kUdpHeaderBytes || length > rest.size()) {
+        return Fail(context, DropReason::kUdpMalformed);
+      }
+      break;
+    }
+    case IPPROTO_TCP:
+      if (rest.size() < kTcpHeaderBytes) return Fail(context, Malformed(context));
+      break;
+    case IPPROTO_SCTP:
+    case kProtocolDccp:
+    case kProtocolUdpLite:
+      if (rest.size() < kPortsBytes) return Fail(context, Malformed(context));
+      break;
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+      if ((context.protocol == IPPROTO_ICMP) != (context.family == 4)) return true;
+      if (rest.size() < kPortsBytes) return Fail(context, DropReason::kIcmpMalformed);
+      // RFC 7296, 3.13.1: type and code stand in for the port.
+      context.source_port = LoadBigEndian<uint16_t>(rest.data());
+      return true;
+    default:
+      return true;
+  }
+  context.source_port = LoadBigEndian<uint16_t>(rest.data());
+  context.destination_port = LoadBigEndian<uint16_t>(rest.data() + 2);
+  return true;
+}
+
+bool ParseIpv4(rte_mbuf* mbuf, PacketContext& context) {
+  context.family = 4;
+  const ByteSpan bytes = SpanOf(mbuf);
+  if (bytes.size() < kIpv4HeaderBytes) return Fail(context, DropReason::kIpv4Malformed);
+  const size_t header_bytes = size_t{bytes[0] & 0xfu} * 4;
+  const size_t total_bytes = LoadBigEndian<uint16_t>(&bytes[2]);
+  if (header_bytes < kIpv4HeaderBytes || total_bytes < header_bytes || total_bytes > bytes.size()) {
+    return Fail(context, DropReason::kIpv4Malformed);
+  }
+  if (rte_raw_cksum(bytes.data(), header_bytes) != 0xffff) {
+    return Fail(context, DropReason::kIpv4Checksum);
+  }
+  TrimTo(mbuf, total_bytes);
+  if (IsMartianV4(LoadBigEndian<uint32_t>(&bytes[12]), LoadBigEndian<uint32_t>(&bytes[16]))) {
+    return Fail(context, DropReason::kIpMartian);
+  }
+  context.protocol = bytes[9];
+  context.l4_offset = static_cast<uint16_t>(header_bytes);
+  const auto fragment = LoadBigEndian<uint16_t>(&bytes[6]);
+  if ((fragment & (RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) != 0) {
+    const size_t payload = total_bytes - header_bytes;
+    const size_t end = (fragment & size_t{RTE_IPV4_HDR_OFFSET_MASK}) * 8 + payload;
+    const bool more = (fragment & RTE_IPV4_HDR_MF_FLAG) != 0;
+    // RFC 791: all but the last carry a multiple of eight bytes, and the whole fits its length.
+    if (payload == 0 || (more && payload % 8 != 0) || end > 0xffff - header_bytes) {
+      return Fail(context, DropReason::kIpv4Malformed);
+    }
+    context.kind = PacketKind::kFragment;
+    return true;
+  }
+  context.kind = PacketKind::kTransit;
+  return ParsePorts(bytes.subspan(header_bytes, total_bytes - header_bytes), context);
+}
+
+// One extension header of IPv6 (RFC 8200, 4), at `offset`. Sets `next` and `offset` to what
+// follows.
+bool SkipExtensionHeader(ByteSpan bytes, uint8_t& next, size_t& offset) {
+  if (bytes.size() - offset < 8) return false;
+  const uint8_t* header = &bytes[offset];
+  if (next == IPPROTO_ROUTING && header[2] == 0) return false;  // RFC 5095: type 0 is gone
+  const size_t length = (size_t{header[1]} + 1) * 8;
+  if (length > bytes.size() - offset) return false;
+  next = header[0];
+  offset += length;
+  return true;
+}
+
+bool ParseIpv6FragmentHeader(ByteSpan bytes, size_t& offset, PacketContext& context) {
+  if (bytes.size() - offset < 8) return Fail(context, DropReason::kIpv6Malformed);
+  const auto place = LoadBigEndian<uint16_t>(&bytes[offset + 2]);
+  context.protocol = bytes[offset];
+  offset += 8;
+  // RFC 6946: a fragment that is the whole packet is treated as the whole packet.
+  if ((place & 0xfff9) == 0) return true;
+  const size_t payload = bytes.size() - offset;
+  const bool more = (place & 1) != 0;
+  if (payload == 0 || (more && payload % 8 != 0) || (place & 0xfff8u) + payload > 0xffff) {
+    return Fail(context, DropReason::kIpv6Malformed);
+  }
+  context.kind = PacketKind::kFragment;
+  return true;
+}
+
+bool ParseIpv6(rte_mbuf* mbuf, PacketContext& context) {
+  context.family = 6;
+  if (mbuf->data_len < kIpv6HeaderBytes) return Fail(context, DropReason::kIpv6Malformed);
+  const size_t total_bytes = kIpv6HeaderBytes + LoadBigEndian<uint16_t>(DataOf(mbuf) + 4);
+  if (total_bytes > mbuf->data_len) return Fail(context, DropReason::kIpv6Malformed);
+  TrimTo(mbuf, total_bytes);
+  const ByteSpan bytes = SpanOf(mbuf);
+  if (IsMartianV6(&bytes[8], &bytes[24])) return Fail(context, DropReason::kIpMartian);
+
+  context.kind = PacketKind::kTransit;
+  context.protocol = bytes[6];
+  size_t offset = kIpv6HeaderBytes;
+  for (int headers = 0;; ++headers) {
+    if (headers > kIpv6ExtensionHeadersMax) return Fail(context, DropReason::kIpv6Malformed);
+    if (context.protocol == IPPROTO_HOPOPTS && headers > 0) {
+      return Fail(context, DropReason::kIpv6Malformed);  // RFC 8200, 4.1: first or not at all
+    }
+    if (context.protocol == IPPROTO_HOPOPTS || context.protocol == IPPROTO_ROUTING ||
+        context.protocol == IPPROTO_DSTOPTS || context.protocol == kProtocolMobility) {
+      if (!SkipExtensionHeader(bytes, context.protocol, offset)) {
+        return Fail(context, DropReason::kIpv6Malformed);
+      }
+    } else if (context.protocol == IPPROTO_FRAGMENT) {
+      if (!ParseIpv6FragmentHeader(bytes, offset, context)) return false;
+      if (context.kind == PacketKind::kFragment) break;
+    } else {
+      break;
+    }
+  }
+  context.l4_offset = static_cast<uint16_t>(offset);
+  if (context.kind == PacketKind::kFragment) return true;
+  return ParsePorts(bytes.subspan(offset), context);
+}
+
+bool UdpChecksumHolds(rte_mbuf* mbuf, const PacketContext& context) {
+  const ByteSpan bytes = SpanOf(mbuf);
+  const ByteSpan udp = bytes.subspan(context.l4_offset);
+  if (udp[6] == 0 && udp[7] == 0) return context.family == 4;  // RFC 768; RFC 8200, 8.1
+  const ByteSpan source = context.family == 4 ? bytes.subspan(12, 4) : bytes.subspan(8, 16);
+  const ByteSpan destination = context.family == 4 ? bytes.subspan(16, 4) : bytes.subspan(24, 16);
+  return OnesSumWithPseudoHeader(source, destination, IPPROTO_UDP, udp) == 0xffff;
+}
+
+// RFC 3948, 2.2 and 2.3: what came on port 4500 is told apart by its first bytes.
+bool ClassifyNatT(ByteSpan payload, PacketContext& context) {
+  if (payload.size() == 1 && payload[0] == 0xff) {
+    context.kind = PacketKind::kNatTKeepalive;
+    return true;
+  }
+  if (payload.size() <= kNonEspMarkerBytes) {
+    return Fail(context, DropReason::kNatTKeepaliveMalformed);
+  }
+  const bool marker = LoadBigEndian<uint32_t>(payload.data()) == 0;
+  context.kind = marker ? PacketKind::kIke : PacketKind::kEspInUdp;
+  return true;
+}
+
+bool ClassifyUdp(rte_mbuf* mbuf, PacketContext& context) {
+  const size_t length =
+      Be16::FromRaw(HeaderAt<rte_udp_hdr>(mbuf, context.l4_offset)->dgram_len).host();
+  TrimTo(mbuf, context.l4_offset + length);
+  context.kind = PacketKind::kLocal;
+  if (context.destination_port == kIkeNatTPort) {
+    const ByteSpan payload = SpanOf(mbuf).subspan(context.l4_offset + kUdpHeaderBytes);
+    if (!ClassifyNatT(payload, context)) return false;
+  } else if (context.destination_port == kIkePort) {
+    context.kind = PacketKind::kIke;
+  }
+  // RFC 3948, 2.1: ESP in UDP does not lean on the UDP checksum, the ICV covers more.
+  if (context.kind == PacketKind::kEspInUdp || UdpChecksumHolds(mbuf, context)) return true;
+  return Fail(context, DropReason::kUdpMalformed);
+}
+
+bool ClassifyIcmp(rte_mbuf* mbuf, PacketContext& context) {
+  const uint8_t type = static_cast<uint8_t>(context.source_port >> 8);
+  context.kind = PacketKind::kLocal;
+  const size_t bytes = mbuf->data_len - context.l4_offset;
+  if (context.protocol == IPPROTO_ICMP && type == 8) {
+    if (bytes < 8) return Fail(context, DropReason::kIcmpMalformed);
+    context.kind = PacketKind::kIcmpEcho;
+  } else if (context.protocol == IPPROTO_ICMPV6) {
+    if (type == 128 && bytes < 8) return Fail(context, DropReason::kIcmpMalformed);
+    if (type == 128) context.kind = PacketKind::kIcmpEcho;
+    if (type == 135 || type == 136) context.kind = PacketKind::kNd;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, PacketContext& context) {
+  if (mbuf->data_len < kEthernetHeaderBytes) {
+    return Fail(context, DropReason::kEthernetTruncated);
+  }
+  const auto* ethernet = HeaderAt<rte_ether_hdr>(mbuf);
+  const uint8_t* destination = ethernet->dst_addr.addr_bytes;
+  if ((destination[0] & 1) == 0 && std::memcmp(destination, mac.data(), mac.size()) != 0) {
+    return Fail(context, DropReason::kEthernetNotForUs);
+  }
+  const uint16_t type = Be16::FromRaw(ethernet->ether_type).host();
+  StripFront(mbuf, kEthernetHeaderBytes);
+  if (type == RTE_ETHER_TYPE_ARP) {
+    context.kind = PacketKind::kArp;
+    return true;
+  }
+  if (type == RTE_ETHER_TYPE_IPV4 || type == RTE_ETHER_TYPE_IPV6) {
+    if (!ParseIp(mbuf, context)) return false;
+    if (context.family == (type == RTE_ETHER_TYPE_IPV4 ? 4 : 6)) return true;
+    return Fail(context, Malformed(context));
+  }
+  return Fail(context, DropReason::kEthernetUnknownType);
+}
+
+bool ParseIp(rte_mbuf* mbuf, PacketContext& context) {
+  context.source_port = 0;
+  context.destination_port = 0;
+  const int version = mbuf->data_len == 0 ? 0 : DataOf(mbuf)[0] >> 4;
+  if (version == 4) return ParseIpv4(mbuf, context);
+  if (version == 6) return ParseIpv6(mbuf, context);
+  return Fail(context, DropReason::kIpv4Malformed);
+}
+
+bool ClassifyLocal(rte_mbuf* mbuf, const LocalAddresses& local, PacketContext& context) {
+  if (local.Find(SourceOf(mbuf, context)) != nullptr) {
+    return Fail(context, DropReason::kIpMartian);
+  }
+  const IpAddress destination = DestinationOf(mbuf, context);
+  const bool group = destination.is_multicast() || destination.is_broadcast() ||
+                     local.IsDirectedBroadcast(destination);
+  if (!group && local.Find(destination) == nullptr) {
+    if (context.kind == PacketKind::kFragment) return Fail(context, DropReason::kIpFragment);
+    return true;
+  }
+  if (group) {
+    context.kind = PacketKind::kLocal;
+    // Solicitations come to a group; nothing else that comes to one is for us.
+    if (context.protocol == IPPROTO_ICMPV6 && context.family == 6) {
+      if (!ClassifyIcmp(mbuf, context)) return false;
+      if (context.kind == PacketKind::kIcmpEcho) context.kind = PacketKind::kLocal;
+    }
+    return true;
+  }
+  if (context.kind == PacketKind::kFragment) return true;
+  switch (context.protocol) {
+    case IPPROTO_UDP:
+      return ClassifyUdp(mbuf, context);
+    case IPPROTO_ESP:
+      context.kind = PacketKind::kEsp;
+      return true;
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+      return ClassifyIcmp(mbuf, context);
+    default:
+      context.kind = PacketKind::kLocal;
+      return true;
+  }
+}
+
+IpAddress SourceOf(rte_mbuf* mbuf, const PacketContext& context) {
+  const ByteSpan bytes = SpanOf(mbuf);
+  return context.family == 4 ? IpAddress::V4(bytes.subspan(12, 4))
+                             : IpAddress::V6(bytes.subspan(8, 16));
+}
+
+IpAddress DestinationOf(rte_mbuf* mbuf, const PacketContext& context) {
+  const ByteSpan bytes = SpanOf(mbuf);
+  return context.family == 4 ? IpAddress::V4(bytes.subspan(16, 4))
+                             : IpAddress::V6(bytes.subspan(24, 16));
+}
+
+}  // namespace sekisho::fastpath
