@@ -53,6 +53,7 @@ struct PacketContext {
   uint64_t sequence;                   // of the ESP packet, 64 bits where ESN
   bool decapsulated;                   // came out of one of our inbound SAs
   bool ours;                           // made here (IKE, ICMP, ARP, ND): forwarded without SPD
+  bool fragment;                       // an IP fragment: its ports cannot be seen, and are 0 here
   Endpoint outer_local, outer_remote;  // inbound ESP: where it came from, before decapsulation
 };
 

@@ -122,10 +122,9 @@ bool ParseIpv4(rte_mbuf* mbuf, PacketContext& context) {
     if (payload == 0 || (more && payload % 8 != 0) || end > 0xffff - header_bytes) {
       return Fail(context, DropReason::kIpv4Malformed);
     }
-    context.kind = PacketKind::kFragment;
+    context.fragment = true;
     return true;
   }
-  context.kind = PacketKind::kTransit;
   return ParsePorts(bytes.subspan(header_bytes, total_bytes - header_bytes), context);
 }
 
@@ -154,7 +153,7 @@ bool ParseIpv6FragmentHeader(ByteSpan bytes, size_t& offset, PacketContext& cont
   if (payload == 0 || (more && payload % 8 != 0) || (place & 0xfff8u) + payload > 0xffff) {
     return Fail(context, DropReason::kIpv6Malformed);
   }
-  context.kind = PacketKind::kFragment;
+  context.fragment = true;
   return true;
 }
 
@@ -167,7 +166,6 @@ bool ParseIpv6(rte_mbuf* mbuf, PacketContext& context) {
   const ByteSpan bytes = SpanOf(mbuf);
   if (IsMartianV6(&bytes[8], &bytes[24])) return Fail(context, DropReason::kIpMartian);
 
-  context.kind = PacketKind::kTransit;
   context.protocol = bytes[6];
   size_t offset = kIpv6HeaderBytes;
   for (int headers = 0;; ++headers) {
@@ -182,13 +180,13 @@ bool ParseIpv6(rte_mbuf* mbuf, PacketContext& context) {
       }
     } else if (context.protocol == IPPROTO_FRAGMENT) {
       if (!ParseIpv6FragmentHeader(bytes, offset, context)) return false;
-      if (context.kind == PacketKind::kFragment) break;
+      if (context.fragment) break;
     } else {
       break;
     }
   }
   context.l4_offset = static_cast<uint16_t>(offset);
-  if (context.kind == PacketKind::kFragment) return true;
+  if (context.fragment) return true;
   return ParsePorts(bytes.subspan(offset), context);
 }
 
@@ -219,7 +217,6 @@ bool ClassifyUdp(rte_mbuf* mbuf, PacketContext& context) {
   const size_t length =
       Be16::FromRaw(HeaderAt<rte_udp_hdr>(mbuf, context.l4_offset)->dgram_len).host();
   TrimTo(mbuf, context.l4_offset + length);
-  context.kind = PacketKind::kLocal;
   if (context.destination_port == kIkeNatTPort) {
     const ByteSpan payload = SpanOf(mbuf).subspan(context.l4_offset + kUdpHeaderBytes);
     if (!ClassifyNatT(payload, context)) return false;
@@ -233,7 +230,6 @@ bool ClassifyUdp(rte_mbuf* mbuf, PacketContext& context) {
 
 bool ClassifyIcmp(rte_mbuf* mbuf, PacketContext& context) {
   const uint8_t type = static_cast<uint8_t>(context.source_port >> 8);
-  context.kind = PacketKind::kLocal;
   const size_t bytes = mbuf->data_len - context.l4_offset;
   if (context.protocol == IPPROTO_ICMP && type == 8) {
     if (bytes < 8) return Fail(context, DropReason::kIcmpMalformed);
@@ -244,6 +240,23 @@ bool ClassifyIcmp(rte_mbuf* mbuf, PacketContext& context) {
     if (type == 135 || type == 136) context.kind = PacketKind::kNd;
   }
   return true;
+}
+
+bool ClassifyUpperLayer(rte_mbuf* mbuf, bool group, PacketContext& context) {
+  context.kind = PacketKind::kLocal;
+  switch (context.protocol) {
+    case IPPROTO_UDP:
+      return group || ClassifyUdp(mbuf, context);
+    case IPPROTO_ESP:
+      context.kind = PacketKind::kEsp;
+      return true;
+    case IPPROTO_ICMP:
+      return context.family != 4 || ClassifyIcmp(mbuf, context);
+    case IPPROTO_ICMPV6:
+      return context.family != 6 || ClassifyIcmp(mbuf, context);
+    default:
+      return true;
+  }
 }
 
 }  // namespace
@@ -272,6 +285,8 @@ bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, PacketContext& context) {
 }
 
 bool ParseIp(rte_mbuf* mbuf, PacketContext& context) {
+  context.kind = PacketKind::kTransit;
+  context.fragment = false;
   context.source_port = 0;
   context.destination_port = 0;
   const int version = mbuf->data_len == 0 ? 0 : DataOf(mbuf)[0] >> 4;
@@ -287,33 +302,19 @@ bool ClassifyLocal(rte_mbuf* mbuf, const LocalAddresses& local, PacketContext& c
   const IpAddress destination = DestinationOf(mbuf, context);
   const bool group = destination.is_multicast() || destination.is_broadcast() ||
                      local.IsDirectedBroadcast(destination);
-  if (!group && local.Find(destination) == nullptr) {
-    if (context.kind == PacketKind::kFragment) return Fail(context, DropReason::kIpFragment);
+  if (!group && local.Find(destination) == nullptr) return true;
+  if (context.fragment) {
+    context.kind = group || context.decapsulated ? PacketKind::kLocal : PacketKind::kFragment;
     return true;
   }
-  if (group) {
+  if (!ClassifyUpperLayer(mbuf, group, context)) return false;
+  // Neighbour discovery goes to groups; nothing else that is sent to one is for us. And a tunnel
+  // carries no link of ours, and no tunnel of ours.
+  if ((group && context.kind != PacketKind::kNd) ||
+      (context.decapsulated && context.kind != PacketKind::kIcmpEcho)) {
     context.kind = PacketKind::kLocal;
-    // Solicitations come to a group; nothing else that comes to one is for us.
-    if (context.protocol == IPPROTO_ICMPV6 && context.family == 6) {
-      if (!ClassifyIcmp(mbuf, context)) return false;
-      if (context.kind == PacketKind::kIcmpEcho) context.kind = PacketKind::kLocal;
-    }
-    return true;
   }
-  if (context.kind == PacketKind::kFragment) return true;
-  switch (context.protocol) {
-    case IPPROTO_UDP:
-      return ClassifyUdp(mbuf, context);
-    case IPPROTO_ESP:
-      context.kind = PacketKind::kEsp;
-      return true;
-    case IPPROTO_ICMP:
-    case IPPROTO_ICMPV6:
-      return ClassifyIcmp(mbuf, context);
-    default:
-      context.kind = PacketKind::kLocal;
-      return true;
-  }
+  return true;
 }
 
 IpAddress SourceOf(rte_mbuf* mbuf, const PacketContext& context) {

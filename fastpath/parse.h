@@ -22,13 +22,14 @@ bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, PacketContext& context);
 
 // Requires: the data starts at what should be an IP header, in one segment. Checks IPv4 (options)
 // or IPv6 (extension headers) and what carries ports, cuts off what stands after the IP packet's
-// end, and sets family, protocol, l4_offset, the ports and kind: kFragment for a fragment of
-// either family (its ports are left 0), else kTransit. Knows no address of ours, so it serves
-// packets from the wire and packets from a tunnel alike.
+// end, and sets family, protocol, l4_offset, the ports, fragment (the ports are then 0) and kind
+// (kTransit). Knows no address of ours, so it serves packets from the wire and packets from a
+// tunnel alike.
 bool ParseIp(rte_mbuf* mbuf, PacketContext& context);
 
 // Requires: ParseIp() succeeded. Is it for us, and then what is it? Sets kind, and for UDP to us
-// checks length and checksum and cuts the packet to its UDP length. A fragment in transit fails.
+// checks length and checksum and cuts the packet to its UDP length. Out of a tunnel only echo
+// requests are for us: everything else there is kLocal.
 bool ClassifyLocal(rte_mbuf* mbuf, const LocalAddresses& local, PacketContext& context);
 
 // Requires: ParseIp() succeeded.
