@@ -1,0 +1,72 @@
+// fastpath/crypto_backend.h: the one seam between ESP and what computes its cryptography
+// (a DPDK crypto device; a library called directly). Everything goes in bursts.
+//
+// Sessions are made and freed on the slow path; jobs are given and collected by the worker that is
+// named in the call, each worker on its own queues, so nothing here is locked.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/algorithm.h"
+#include "common/secret.h"
+#include "common/spi.h"
+#include "fastpath/packet_context.h"
+
+namespace sekisho::fastpath {
+
+enum class CryptoDirection : uint8_t {
+  kDecrypt,  // inbound: verify, then decrypt
+  kEncrypt,  // outbound: encrypt, then make the ICV
+};
+
+// A key schedule on one device; the backend that made it knows what the handle is.
+struct CryptoSession {
+  void* handle = nullptr;
+  uint8_t device = 0;
+};
+
+// What to do to one packet. Offsets count from the start of the mbuf's data. The cipher's IV or the
+// AEAD's nonce stands in PacketPrivate::iv, the AEAD's additional data in PacketPrivate::aad.
+struct CryptoJob {
+  rte_mbuf* mbuf;
+  CryptoSession session;
+  uint32_t cipher_offset, cipher_bytes;
+  uint32_t auth_offset, auth_bytes;  // not with an AEAD
+  uint8_t* icv;                      // inside the packet: made there, or compared with it
+  bool aead;
+};
+
+class CryptoBackend {
+ public:
+  virtual ~CryptoBackend() = default;
+
+  // Slow path. Does anything here run this suite? The error names the suite and the devices.
+  virtual absl::Status CheckSuite(const EspSuite& suite) const = 0;
+  // Slow path. `encryption_key` ends with the salt, which is not the session's concern. The keys
+  // may be wiped after the call.
+  virtual absl::StatusOr<CryptoSession> CreateSession(const EspSuite& suite,
+                                                      CryptoDirection direction,
+                                                      ByteSpan encryption_key,
+                                                      ByteSpan integrity_key) = 0;
+  // Slow path. Requires: no job of this session is with the backend.
+  virtual void FreeSession(const CryptoSession& session) = 0;
+
+  // Worker. Takes the jobs; every job's packet is the backend's until Collect() returns it, except
+  // where ContextOf(job.mbuf).reason is kCryptoQueueFull afterwards: those stay the caller's.
+  // Returns how many were taken.
+  virtual size_t Submit(WorkerId worker, CryptoDirection direction,
+                        std::span<const CryptoJob> jobs) = 0;
+  // Worker. Finished packets, in the order submitted per device, up to mbufs.size(). The context's
+  // reason is kEspIntegrity or kCryptoFailed where the job failed. 0 with jobs in flight means:
+  // later.
+  virtual size_t Collect(WorkerId worker, CryptoDirection direction,
+                         std::span<rte_mbuf*> mbufs) = 0;
+  // Any thread. Packets of this worker that are with the backend.
+  virtual uint64_t InFlight(WorkerId worker) const = 0;
+};
+
+}  // namespace sekisho::fastpath

@@ -1,0 +1,26 @@
+// fastpath/esp_decap.h: inbound ESP in tunnel mode (RFC 4303, 3.4; RFC 3948), in two halves with
+// the crypto backend between them.
+//
+//     EspDecapSubmit   SAD look-up, lengths, replay check, jobs to the backend
+//     EspDecapFinish   jobs back, replay window moved, padding, next header, selectors, ECN
+#pragma once
+
+#include "fastpath/esp_worker.h"
+#include "fastpath/packet_list.h"
+
+namespace sekisho::fastpath {
+
+// Takes packets of kind kEsp or kEspInUdp. Reads kind, l4_offset (of ESP for kEsp, of UDP for
+// kEspInUdp), family, outer_local, outer_remote; the data ends where the IP packet ends. Sets
+// inbound_sa and sequence. Each packet is afterwards either with the backend or in `dropped`, with
+// its reason. Requires: burst.size() <= kBurstMax, room for it in `dropped`.
+void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped);
+
+// Collects up to kBurstMax packets; returns how many. Those in `passed` are inner packets: data at
+// the inner IP header, the context as parse fills it (kind kTransit, decapsulated true, reason
+// kNone; outer_local and outer_remote and port_in are kept), checked against the SA's selectors
+// (RFC 4301, 5.2, step 4); inbound_sa is nullptr again. To be called after every EspDecapSubmit and
+// once per round while packets are in flight, until it returns 0.
+size_t EspDecapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped);
+
+}  // namespace sekisho::fastpath

@@ -1,0 +1,120 @@
+// fastpath/sa.h: one security association as the packets of a worker meet it.
+//
+// Slots of InboundSad and OutboundSad. The slow path writes a slot before the DownMessage that
+// installs it; from then on until kSaRetired it is the worker's, and the slow path reads only the
+// counters. What every packet needs and nothing changes stands in the first line, what moves in
+// another, what is rarely looked at last.
+#pragma once
+
+#include <rte_common.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/byte_order.h"
+#include "common/endpoint.h"
+#include "common/spi.h"
+#include "fastpath/counter.h"
+#include "fastpath/crypto_backend.h"
+#include "fastpath/replay_window.h"
+#include "fastpath/selector_set.h"
+
+namespace sekisho::fastpath {
+
+inline constexpr size_t kCacheLine = 64;
+static_assert(RTE_CACHE_LINE_SIZE == kCacheLine);
+
+// What the suite makes of an ESP packet, the same in both directions (RFC 4303, 2).
+struct EspLayout {
+  uint8_t iv_bytes = 0;
+  uint8_t icv_bytes = 0;
+  uint8_t align_bytes = 0;  // the encrypted part is a multiple: 4, or the cipher's block
+  bool aead = false;
+  bool esn = false;
+  bool udp_encapsulation = false;
+  uint8_t outer_family = 0;  // 4 or 6
+  uint8_t salt[4] = {};      // AEAD only: the start of each nonce
+};
+static_assert(sizeof(EspLayout) == 11);
+
+struct alignas(kCacheLine) InboundSa {
+  Be32 active_spi;  // 0 while it takes no packets; worker only
+  EspLayout layout;
+  CryptoSession session;
+  const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
+  uint8_t local_address[16] = {};          // outer destination; 4 bytes, then zeros, for IPv4
+
+  alignas(kCacheLine) ReplayWindow window;  // moves; its bitmap follows this structure in the slot
+  Counter packets, bytes, dropped;          // worker writes, slow path reads
+  Counter highest;                          // window.top(), for the slow path
+  uint32_t in_flight = 0;                   // packets of it with the crypto backend
+
+  alignas(kCacheLine) Spi spi;  // rarely touched
+  SlotId slot{};
+  uint32_t generation = 0;
+  uint32_t retiring_next = 0;     // list of removed SAs with packets in flight
+  uint64_t move_quiet_until = 0;  // TSC: no kPeerMoved before
+  Endpoint remote;                // where authenticated packets come from, as last reported
+};
+static_assert(offsetof(InboundSa, window) == kCacheLine);
+static_assert(offsetof(InboundSa, spi) == 2 * kCacheLine);
+static_assert(sizeof(InboundSa) == 3 * kCacheLine);
+
+// Outer IP header and, where encapsulated, UDP header. IPv6 and UDP: 48 bytes.
+inline constexpr size_t kOuterHeaderMax = 48;
+
+struct alignas(kCacheLine) OutboundSa {
+  Be32 spi;
+  EspLayout layout;
+  uint8_t outer_bytes = 0;  // of outer_header
+  CryptoSession session;
+  const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
+  uint64_t iv_secret = 0;                  // CBC: random half of the nonce that is encrypted
+  uint32_t checksum_part = 0;              // IPv4: one's complement sum of the constant fields
+
+  alignas(kCacheLine) uint8_t outer_header[kOuterHeaderMax] = {};  // changed by kMovePeer only
+  uint64_t sequence_last = 0;                                      // the last that may be sent
+
+  alignas(kCacheLine) uint64_t sequence_next = 1;  // moves; worker only
+  Counter packets, bytes, dropped;                 // worker writes, slow path reads
+  Counter sent;                                    // sequence_next - 1, for the slow path
+  uint64_t soft_sequence = 0, soft_bytes = 0;      // kSoftExpiry at these
+  uint32_t in_flight = 0;                          // packets of it with the crypto backend
+  bool soft_reported = false, hard_reported = false;
+
+  alignas(kCacheLine) SlotId slot{};  // rarely touched
+  uint32_t generation = 0;
+  uint32_t retiring_next = 0;
+  bool active = false;
+  Endpoint local, remote;
+};
+static_assert(offsetof(OutboundSa, outer_header) == kCacheLine);
+static_assert(offsetof(OutboundSa, sequence_next) == 2 * kCacheLine);
+static_assert(offsetof(OutboundSa, slot) == 3 * kCacheLine);
+static_assert(sizeof(OutboundSa) == 4 * kCacheLine);
+
+// Bytes of the whole outer IP packet around an inner packet of `inner_bytes`.
+inline size_t EncapsulatedSize(const OutboundSa& sa, size_t inner_bytes) {
+  const size_t align = sa.layout.align_bytes;
+  const size_t encrypted = (inner_bytes + 2 + align - 1) & ~(align - 1);
+  return sa.outer_bytes + 8u + sa.layout.iv_bytes + encrypted + sa.layout.icv_bytes;
+}
+
+// The largest inner packet whose outer packet is at most `outer_bytes`; 0 where none is.
+inline size_t InnerSizeMax(const OutboundSa& sa, size_t outer_bytes) {
+  const size_t around = sa.outer_bytes + 8u + sa.layout.iv_bytes + sa.layout.icv_bytes;
+  if (outer_bytes <= around) return 0;
+  const size_t align = sa.layout.align_bytes;
+  const size_t encrypted = (outer_bytes - around) & ~(align - 1);
+  return encrypted <= 2 ? 0 : encrypted - 2;
+}
+
+// The constants that follow from a suite. Requires: a suite that CheckSuite() accepted, and an
+// encryption key with its salt.
+EspLayout LayoutOf(const EspSuite& suite, ByteSpan encryption_key, bool udp_encapsulation,
+                   IpFamily outer_family);
+// Writes outer header template and checksum part for these ends. Worker (kMovePeer) or slow path
+// (before install). Requires: sa.layout is filled; both ends of one family.
+void WriteOuterHeader(OutboundSa& sa, const Endpoint& local, const Endpoint& remote);
+
+}  // namespace sekisho::fastpath

@@ -1,0 +1,76 @@
+// fastpath/selector_set.h: the traffic selectors of one SA in the shape that a packet is compared
+// with. Built on the slow path when the SA is installed, immutable afterwards, and freed there
+// after the worker let go of the SA.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/ip_address.h"
+#include "common/traffic_selector.h"
+#include "fastpath/packet_context.h"
+
+namespace sekisho::fastpath {
+
+// An address as a number: IPv4 stands in `low`. Families are told apart beside it.
+struct WideAddress {
+  uint64_t high = 0, low = 0;
+  friend constexpr auto operator<=>(const WideAddress&, const WideAddress&) = default;
+
+  static WideAddress FromV4(const uint8_t* bytes) { return {0, LoadBigEndian<uint32_t>(bytes)}; }
+  static WideAddress FromV6(const uint8_t* bytes) {
+    return {LoadBigEndian<uint64_t>(bytes), LoadBigEndian<uint64_t>(bytes + 8)};
+  }
+  static WideAddress From(const IpAddress& address) {
+    return address.is_v4() ? FromV4(address.bytes().data()) : FromV6(address.bytes().data());
+  }
+};
+
+// The selector fields of one packet, its two ends named from our side.
+struct PacketSelectors {
+  WideAddress local, remote;
+  uint16_t local_port, remote_port;  // of ICMP both are type << 8 | code (RFC 4301, 4.4.1.1)
+  uint8_t family, protocol;
+};
+
+// From an IP header at the start of the data and the context that parse filled.
+// Outbound: our side is the source. Inbound: our side is the destination.
+PacketSelectors OutboundSelectors(rte_mbuf* mbuf);
+PacketSelectors InboundSelectors(rte_mbuf* mbuf);
+
+class SelectorSet {
+ public:
+  // More than a peer sanely negotiates; bounds the work per packet.
+  static constexpr size_t kSelectorsMax = 64;  // per side
+
+  SelectorSet(const TrafficSelectors& local, const TrafficSelectors& remote);
+
+  // Does some selector of each side contain its end of the packet?
+  bool Contains(const PacketSelectors& packet) const {
+    return AnyContains(local_, packet.local, packet.local_port, packet) &&
+           AnyContains(remote_, packet.remote, packet.remote_port, packet);
+  }
+
+ private:
+  struct Flat {
+    WideAddress first, last;
+    PortRange ports;
+    uint8_t family, protocol;
+  };
+  static std::vector<Flat> Flatten(const TrafficSelectors& selectors);
+  static bool AnyContains(const std::vector<Flat>& side, const WideAddress& address, uint16_t port,
+                          const PacketSelectors& packet) {
+    for (const Flat& flat : side) {
+      if (flat.family == packet.family && flat.first <= address && address <= flat.last &&
+          (flat.protocol == kAnyProtocol || flat.protocol == packet.protocol) &&
+          (flat.ports.is_all() || flat.ports.Contains(port))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::vector<Flat> local_, remote_;
+};
+
+}  // namespace sekisho::fastpath
