@@ -20,6 +20,8 @@ namespace sekisho::fastpath {
 
 class CryptodevBackend final : public CryptoBackend {
  public:
+  static constexpr size_t kDevicesMax = 8;
+
   struct Config {
     std::vector<std::string> devices;  // DPDK's names, already probed; tried in this order
     uint32_t workers = 1;
@@ -58,7 +60,7 @@ class CryptodevBackend final : public CryptoBackend {
   absl::Status StartDevice(const std::string& name);
   bool DeviceRuns(const Device& device, const EspSuite& suite) const;
   size_t SubmitTo(size_t device, WorkerId worker, CryptoDirection direction,
-                  std::span<rte_mbuf* const> mbufs);
+                  std::span<rte_crypto_op*> operations);
   static uint16_t QueuePair(WorkerId worker, CryptoDirection direction) {
     return static_cast<uint16_t>(static_cast<uint16_t>(worker) * 2 +
                                  static_cast<uint16_t>(direction));

@@ -33,7 +33,8 @@ namespace sekisho::fastpath {
   X(kEspMalformed, "esp-malformed", "ESP packet too short for its SA, or not aligned")            \
   X(kEspUnknownSpi, "esp-unknown-spi", "no SA has this SPI")                                      \
   X(kEspWrongDestination, "esp-wrong-destination", "SPI of an SA with another of our addresses")  \
-  X(kEspWrongEncapsulation, "esp-wrong-encapsulation", "UDP encapsulation where the SA has none") \
+  X(kEspWrongEncapsulation, "esp-wrong-encapsulation",                                            \
+    "plain ESP where NAT makes the SA's packets come in UDP")                                     \
   X(kEspReplayed, "esp-replayed", "sequence number seen before, or left of the window")           \
   X(kEspIntegrity, "esp-integrity", "ICV does not verify: forged, damaged or wrong key")          \
   X(kEspPadding, "esp-padding", "padding or pad length wrong after decryption")                   \
@@ -41,6 +42,8 @@ namespace sekisho::fastpath {
     "decrypted to something that is not the SA's kind of packet")                                 \
   X(kEspInnerMalformed, "esp-inner-malformed", "decrypted to an IP packet that is malformed")     \
   X(kEspSelectors, "esp-selectors", "decrypted to a packet outside the SA's traffic selectors")   \
+  X(kEspCongestion, "esp-congestion",                                                             \
+    "congestion mark around a packet that knows no ECN (RFC 6040)")                               \
   X(kEspDummy, "esp-dummy", "dummy packet (next header 59), swallowed as RFC 4303, 2.6 says")     \
   X(kEspSequenceExhausted, "esp-sequence-exhausted", "outbound SA used up its sequence numbers")  \
   X(kEspNoRoom, "esp-no-room", "packet too large for its buffer once encapsulated")               \

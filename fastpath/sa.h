@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/status/status.h"
+#include "common/algorithm.h"
 #include "common/byte_order.h"
 #include "common/endpoint.h"
 #include "common/spi.h"
@@ -108,6 +110,23 @@ inline size_t InnerSizeMax(const OutboundSa& sa, size_t outer_bytes) {
   const size_t encrypted = (outer_bytes - around) & ~(align - 1);
   return encrypted <= 2 ? 0 : encrypted - 2;
 }
+
+// What an SA is installed from, checked for what no SA could be made of: key lengths, ends of two
+// families, too many selectors. Works on InboundSaParameters and OutboundSaParameters.
+struct SaShape {
+  const EspSuite& suite;
+  ByteSpan encryption_key, integrity_key;
+  const TrafficSelectors& local;
+  const TrafficSelectors& remote;
+  const Endpoint& local_endpoint;
+  const Endpoint& remote_endpoint;
+};
+template <typename Parameters>
+SaShape ShapeOf(const Parameters& p) {
+  return {p.suite,  p.encryption_key.span(), p.integrity_key.span(), p.local,
+          p.remote, p.local_endpoint,        p.remote_endpoint};
+}
+absl::Status CheckShape(const SaShape& shape);
 
 // The constants that follow from a suite. Requires: a suite that CheckSuite() accepted, and an
 // encryption key with its salt.

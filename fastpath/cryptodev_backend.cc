@@ -1,0 +1,344 @@
+// rte_cryptodev_sym_session_pool_create() has been there since 19.02 and is still marked so.
+#define ALLOW_EXPERIMENTAL_API
+
+#include "fastpath/cryptodev_backend.h"
+
+#include <rte_cryptodev.h>
+#include <rte_errno.h>
+#include <rte_prefetch.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/status_macros.h"
+
+namespace sekisho::fastpath {
+namespace {
+
+using Operation = decltype(PacketPrivate::crypto);
+static_assert(offsetof(Operation, sym) == sizeof(rte_crypto_op),
+              "a symmetric operation follows its rte_crypto_op");
+
+constexpr uint16_t kIvOffset = offsetof(PacketPrivate, iv) - offsetof(PacketPrivate, crypto);
+constexpr uint16_t kNonceBytes = 12;  // salt and IV (RFC 4106, 4; RFC 7634, 2)
+constexpr uint16_t kBlockBytes = 16;
+
+uint16_t AadBytes(const EspSuite& suite) { return suite.esn ? 12 : 8; }
+
+rte_crypto_aead_algorithm AeadOf(EncryptionId id) {
+  return id == EncryptionId::kAesGcm16 ? RTE_CRYPTO_AEAD_AES_GCM
+                                       : RTE_CRYPTO_AEAD_CHACHA20_POLY1305;
+}
+
+rte_crypto_auth_algorithm AuthOf(IntegrityId id) {
+  switch (id) {
+    case IntegrityId::kHmacSha2_256_128:
+      return RTE_CRYPTO_AUTH_SHA256_HMAC;
+    case IntegrityId::kHmacSha2_384_192:
+      return RTE_CRYPTO_AUTH_SHA384_HMAC;
+    default:
+      return RTE_CRYPTO_AUTH_SHA512_HMAC;
+  }
+}
+
+bool RunsAead(uint8_t device, const EspSuite& suite, const EncryptionTraits& traits) {
+  rte_cryptodev_sym_capability_idx index = {};
+  index.type = RTE_CRYPTO_SYM_XFORM_AEAD;
+  index.algo.aead = AeadOf(suite.encryption.id);
+  const auto* capability = rte_cryptodev_sym_capability_get(device, &index);
+  return capability != nullptr &&
+         rte_cryptodev_sym_capability_check_aead(capability, traits.key_bytes, traits.icv_bytes,
+                                                 AadBytes(suite), kNonceBytes) == 0;
+}
+
+bool RunsChain(uint8_t device, const EncryptionTraits& cipher, const IntegrityTraits& auth) {
+  rte_cryptodev_sym_capability_idx index = {};
+  index.type = RTE_CRYPTO_SYM_XFORM_CIPHER;
+  index.algo.cipher = RTE_CRYPTO_CIPHER_AES_CBC;
+  const auto* cipher_capability = rte_cryptodev_sym_capability_get(device, &index);
+  index.type = RTE_CRYPTO_SYM_XFORM_AUTH;
+  index.algo.auth = AuthOf(auth.id);
+  const auto* auth_capability = rte_cryptodev_sym_capability_get(device, &index);
+  return cipher_capability != nullptr && auth_capability != nullptr &&
+         rte_cryptodev_sym_capability_check_cipher(cipher_capability, cipher.key_bytes,
+                                                   kBlockBytes) == 0 &&
+         rte_cryptodev_sym_capability_check_auth(auth_capability, auth.key_bytes, auth.icv_bytes,
+                                                 0) == 0;
+}
+
+rte_crypto_sym_xform AeadTransform(const EspSuite& suite, const EncryptionTraits& traits,
+                                   CryptoDirection direction, ByteSpan key) {
+  rte_crypto_sym_xform transform = {};
+  transform.type = RTE_CRYPTO_SYM_XFORM_AEAD;
+  transform.aead.op = direction == CryptoDirection::kEncrypt ? RTE_CRYPTO_AEAD_OP_ENCRYPT
+                                                             : RTE_CRYPTO_AEAD_OP_DECRYPT;
+  transform.aead.algo = AeadOf(suite.encryption.id);
+  transform.aead.key = {key.data(), traits.key_bytes};
+  transform.aead.iv = {kIvOffset, kNonceBytes};
+  transform.aead.digest_length = traits.icv_bytes;
+  transform.aead.aad_length = AadBytes(suite);
+  return transform;
+}
+
+rte_crypto_sym_xform CipherTransform(const EncryptionTraits& traits, CryptoDirection direction,
+                                     ByteSpan key) {
+  rte_crypto_sym_xform transform = {};
+  transform.type = RTE_CRYPTO_SYM_XFORM_CIPHER;
+  transform.cipher.op = direction == CryptoDirection::kEncrypt ? RTE_CRYPTO_CIPHER_OP_ENCRYPT
+                                                               : RTE_CRYPTO_CIPHER_OP_DECRYPT;
+  transform.cipher.algo = RTE_CRYPTO_CIPHER_AES_CBC;
+  transform.cipher.key = {key.data(), traits.key_bytes};
+  transform.cipher.iv = {kIvOffset, kBlockBytes};
+  return transform;
+}
+
+rte_crypto_sym_xform AuthTransform(const IntegrityTraits& traits, CryptoDirection direction,
+                                   ByteSpan key) {
+  rte_crypto_sym_xform transform = {};
+  transform.type = RTE_CRYPTO_SYM_XFORM_AUTH;
+  transform.auth.op = direction == CryptoDirection::kEncrypt ? RTE_CRYPTO_AUTH_OP_GENERATE
+                                                             : RTE_CRYPTO_AUTH_OP_VERIFY;
+  transform.auth.algo = AuthOf(traits.id);
+  transform.auth.key = {key.data(), traits.key_bytes};
+  transform.auth.digest_length = traits.icv_bytes;
+  return transform;
+}
+
+// The private area stands before the data in one piece of memory.
+rte_iova_t IovaOf(const rte_mbuf* mbuf, const void* at) {
+  const auto* from = static_cast<const uint8_t*>(mbuf->buf_addr);
+  return rte_mbuf_iova_get(mbuf) - static_cast<rte_iova_t>(from - static_cast<const uint8_t*>(at));
+}
+
+// Writes the operation of a packet; what a device changed in it last time too.
+void WriteOperation(const CryptoJob& job) {
+  PacketPrivate& priv = PrivateOf(job.mbuf);
+  rte_crypto_op& op = priv.crypto.op;
+  op.type = RTE_CRYPTO_OP_TYPE_SYMMETRIC;
+  op.status = RTE_CRYPTO_OP_STATUS_NOT_PROCESSED;
+  op.sess_type = RTE_CRYPTO_OP_WITH_SESSION;
+  op.aux_flags = 0;
+  op.private_data_offset = 0;
+  op.mempool = nullptr;
+  op.phys_addr = IovaOf(job.mbuf, &op);
+  rte_crypto_sym_op& sym = priv.crypto.sym;
+  sym.m_src = job.mbuf;
+  sym.m_dst = nullptr;
+  sym.session = job.session.handle;
+  if (job.aead) {
+    sym.aead.data = {job.cipher_offset, job.cipher_bytes};
+    sym.aead.digest = {job.icv, IovaOf(job.mbuf, job.icv)};
+    sym.aead.aad = {priv.aad, IovaOf(job.mbuf, priv.aad)};
+  } else {
+    sym.cipher.data = {job.cipher_offset, job.cipher_bytes};
+    sym.auth.data = {job.auth_offset, job.auth_bytes};
+    sym.auth.digest = {job.icv, IovaOf(job.mbuf, job.icv)};
+  }
+}
+
+// rte_crypto_op ends in an array of no length, which compilers do not let us look behind.
+rte_mbuf* PacketOf(rte_crypto_op* op) { return reinterpret_cast<Operation*>(op)->sym.m_src; }
+
+DropReason ReasonOf(const rte_crypto_op& op) {
+  switch (op.status) {
+    case RTE_CRYPTO_OP_STATUS_SUCCESS:
+      return DropReason::kNone;
+    case RTE_CRYPTO_OP_STATUS_AUTH_FAILED:
+      return DropReason::kEspIntegrity;
+    default:
+      return DropReason::kCryptoFailed;
+  }
+}
+
+absl::Status DeviceError(const std::string& name, absl::string_view what, int error) {
+  return absl::InternalError(
+      absl::StrCat("crypto: ", name, ": ", what, ": ", rte_strerror(std::abs(error))));
+}
+
+}  // namespace
+
+CryptodevBackend::CryptodevBackend(const Config& config)
+    : config_(config), queues_(size_t{config.workers} * 2) {}
+
+CryptodevBackend::~CryptodevBackend() {
+  for (const Device& device : devices_) {
+    rte_cryptodev_stop(device.id);
+    rte_cryptodev_close(device.id);
+    rte_mempool_free(device.sessions);
+  }
+}
+
+absl::StatusOr<std::unique_ptr<CryptodevBackend>> CryptodevBackend::Create(const Config& config) {
+  if (config.devices.empty() || config.devices.size() > kDevicesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("crypto: ", config.devices.size(), " devices, want 1 to ", kDevicesMax));
+  }
+  std::unique_ptr<CryptodevBackend> backend(new CryptodevBackend(config));
+  for (const std::string& name : config.devices) {
+    SEKISHO_RETURN_IF_ERROR(backend->StartDevice(name));
+  }
+  for (Queue& queue : backend->queues_) queue.in_flight.resize(config.devices.size());
+  return backend;
+}
+
+absl::Status CryptodevBackend::StartDevice(const std::string& name) {
+  const int id = rte_cryptodev_get_dev_id(name.c_str());
+  if (id < 0) return absl::NotFoundError(absl::StrCat("crypto: no device ", name));
+  Device device = {.name = name, .id = static_cast<uint8_t>(id)};
+  rte_cryptodev_info info;
+  rte_cryptodev_info_get(device.id, &info);
+  const auto queue_pairs = static_cast<uint16_t>(config_.workers * 2);
+  if (info.max_nb_queue_pairs != 0 && queue_pairs > info.max_nb_queue_pairs) {
+    return absl::InvalidArgumentError(absl::StrCat("crypto: ", name, " has ",
+                                                   info.max_nb_queue_pairs, " queue pairs, ",
+                                                   config_.workers, " workers want ", queue_pairs));
+  }
+  const int socket = rte_cryptodev_socket_id(device.id);
+  rte_cryptodev_config configuration = {};
+  configuration.socket_id = socket;
+  configuration.nb_queue_pairs = queue_pairs;
+  configuration.ff_disable = RTE_CRYPTODEV_FF_ASYMMETRIC_CRYPTO | RTE_CRYPTODEV_FF_SECURITY;
+  if (const int error = rte_cryptodev_configure(device.id, &configuration); error != 0) {
+    return DeviceError(name, "cannot be configured", error);
+  }
+  const std::string pool = absl::StrCat("sessions-", name);
+  device.sessions = rte_cryptodev_sym_session_pool_create(
+      pool.c_str(), std::max(config_.sessions_max, 1u),
+      rte_cryptodev_sym_get_private_session_size(device.id), 0, 0, socket);
+  if (device.sessions == nullptr) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("crypto: ", name, ": no memory for ", config_.sessions_max,
+                     " sessions; give the EAL more memory, or allow fewer SAs"));
+  }
+  // From here on the destructor undoes what was done.
+  devices_.push_back(device);
+  const rte_cryptodev_qp_conf queue = {.nb_descriptors = config_.queue_size,
+                                       .mp_session = device.sessions};
+  for (uint16_t i = 0; i < queue_pairs; ++i) {
+    if (const int error = rte_cryptodev_queue_pair_setup(device.id, i, &queue, socket);
+        error != 0) {
+      return DeviceError(name, "queue pair cannot be set up", error);
+    }
+  }
+  if (const int error = rte_cryptodev_start(device.id); error != 0) {
+    return DeviceError(name, "cannot be started", error);
+  }
+  return absl::OkStatus();
+}
+
+bool CryptodevBackend::DeviceRuns(const Device& device, const EspSuite& suite) const {
+  const EncryptionTraits* encryption = FindEncryption(suite.encryption);
+  const IntegrityTraits* integrity = FindIntegrity(suite.integrity);
+  if (encryption == nullptr || encryption->aead == (integrity != nullptr)) return false;
+  return encryption->aead ? RunsAead(device.id, suite, *encryption)
+                          : RunsChain(device.id, *encryption, *integrity);
+}
+
+absl::Status CryptodevBackend::CheckSuite(const EspSuite& suite) const {
+  const bool runs = std::any_of(devices_.begin(), devices_.end(),
+                                [&](const Device& device) { return DeviceRuns(device, suite); });
+  if (runs) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat("crypto: no device runs ", suite.ToString(),
+                                               " (devices: ", absl::StrJoin(config_.devices, " "),
+                                               ")"));
+}
+
+absl::StatusOr<CryptoSession> CryptodevBackend::CreateSession(const EspSuite& suite,
+                                                              CryptoDirection direction,
+                                                              ByteSpan encryption_key,
+                                                              ByteSpan integrity_key) {
+  SEKISHO_RETURN_IF_ERROR(CheckSuite(suite));
+  const EncryptionTraits& encryption = *FindEncryption(suite.encryption);
+  const IntegrityTraits* integrity = FindIntegrity(suite.integrity);
+  if (encryption_key.size() < encryption.key_bytes ||
+      (integrity != nullptr && integrity_key.size() != integrity->key_bytes)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("crypto: keys too short for ", suite.ToString()));
+  }
+  const auto device = std::find_if(devices_.begin(), devices_.end(),
+                                   [&](const Device& d) { return DeviceRuns(d, suite); });
+  rte_crypto_sym_xform first, second;
+  if (encryption.aead) {
+    first = AeadTransform(suite, encryption, direction, encryption_key);
+  } else {
+    first = CipherTransform(encryption, direction, encryption_key);
+    second = AuthTransform(*integrity, direction, integrity_key);
+    if (direction == CryptoDirection::kDecrypt) std::swap(first, second);
+    first.next = &second;
+  }
+  void* handle = rte_cryptodev_sym_session_create(device->id, &first, device->sessions);
+  if (handle == nullptr) {
+    return absl::ResourceExhaustedError(absl::StrCat("crypto: ", device->name, ": no session for ",
+                                                     suite.ToString(), ": ",
+                                                     rte_strerror(std::abs(rte_errno))));
+  }
+  return CryptoSession{.handle = handle, .device = static_cast<uint8_t>(device - devices_.begin())};
+}
+
+void CryptodevBackend::FreeSession(const CryptoSession& session) {
+  // The driver wipes the session's memory.
+  if (session.handle == nullptr) return;
+  SEKISHO_CHECK(rte_cryptodev_sym_session_free(devices_[session.device].id, session.handle) == 0);
+}
+
+size_t CryptodevBackend::Submit(WorkerId worker, CryptoDirection direction,
+                                std::span<const CryptoJob> jobs) {
+  // Sorted by device, in order; with one device, the usual case, that is a copy.
+  size_t taken = 0;
+  for (size_t device = 0; device < devices_.size(); ++device) {
+    rte_crypto_op* operations[kBurstMax];
+    uint16_t count = 0;
+    for (const CryptoJob& job : jobs) {
+      if (job.session.device != device) continue;
+      WriteOperation(job);
+      operations[count++] = &PrivateOf(job.mbuf).crypto.op;
+    }
+    if (count != 0) taken += SubmitTo(device, worker, direction, {operations, count});
+  }
+  return taken;
+}
+
+size_t CryptodevBackend::SubmitTo(size_t device, WorkerId worker, CryptoDirection direction,
+                                  std::span<rte_crypto_op*> operations) {
+  const uint16_t pair = QueuePair(worker, direction);
+  const auto count = static_cast<uint16_t>(operations.size());
+  const uint16_t taken =
+      rte_cryptodev_enqueue_burst(devices_[device].id, pair, operations.data(), count);
+  for (rte_crypto_op* refused : operations.subspan(taken)) {
+    ContextOf(PacketOf(refused)).reason = DropReason::kCryptoQueueFull;
+  }
+  queues_[pair].in_flight[device] += taken;
+  queues_[pair].in_flight_total.Add(taken);
+  return taken;
+}
+
+size_t CryptodevBackend::Collect(WorkerId worker, CryptoDirection direction,
+                                 std::span<rte_mbuf*> mbufs) {
+  const uint16_t pair = QueuePair(worker, direction);
+  Queue& queue = queues_[pair];
+  size_t total = 0;
+  for (size_t device = 0; device < devices_.size() && total < mbufs.size(); ++device) {
+    if (queue.in_flight[device] == 0) continue;
+    rte_crypto_op* operations[kBurstMax];
+    const auto room = static_cast<uint16_t>(std::min<size_t>(kBurstMax, mbufs.size() - total));
+    const uint16_t count = rte_cryptodev_dequeue_burst(devices_[device].id, pair, operations, room);
+    for (uint16_t i = 0; i < count; ++i) {
+      rte_mbuf* mbuf = PacketOf(operations[i]);
+      ContextOf(mbuf).reason = ReasonOf(*operations[i]);
+      mbufs[total++] = mbuf;
+    }
+    queue.in_flight[device] -= count;
+    queue.in_flight_total.Set(queue.in_flight_total.Get() - count);
+  }
+  return total;
+}
+
+uint64_t CryptodevBackend::InFlight(WorkerId worker) const {
+  return queues_[QueuePair(worker, CryptoDirection::kDecrypt)].in_flight_total.Get() +
+         queues_[QueuePair(worker, CryptoDirection::kEncrypt)].in_flight_total.Get();
+}
+
+}  // namespace sekisho::fastpath

@@ -1,0 +1,285 @@
+#include "fastpath/esp_decap.h"
+
+#include <rte_ip.h>
+#include <rte_prefetch.h>
+
+#include <cstring>
+
+#include "fastpath/esp_trailer.h"
+#include "fastpath/mbuf.h"
+#include "fastpath/parse.h"
+
+namespace sekisho::fastpath {
+namespace {
+
+constexpr size_t kUdpBytes = 8;
+constexpr uint8_t kEcnMask = 3;
+constexpr uint8_t kEcnEct1 = 1;
+constexpr uint8_t kEcnEct0 = 2;
+constexpr uint8_t kEcnCe = 3;
+
+// --- Before the backend --------------------------------------------------------------------------
+
+// From the data's start to the ESP header.
+size_t EspOffset(const PacketContext& context) {
+  return context.l4_offset + (context.kind == PacketKind::kEspInUdp ? kUdpBytes : 0u);
+}
+
+bool SameDestination(const InboundSa& sa, rte_mbuf* mbuf, uint8_t family) {
+  if (sa.layout.outer_family != family) return false;
+  const uint8_t* header = DataOf(mbuf);
+  return family == 4 ? std::memcmp(header + 16, sa.local_address, 4) == 0
+                     : std::memcmp(header + 24, sa.local_address, 16) == 0;
+}
+
+// Bytes that are encrypted, between IV and ICV; 0 where the packet cannot be this SA's.
+size_t EncryptedBytes(const EspLayout& layout, size_t esp_packet_bytes) {
+  const size_t around = kEspHeaderBytes + layout.iv_bytes + layout.icv_bytes;
+  if (esp_packet_bytes <= around) return 0;
+  const size_t encrypted = esp_packet_bytes - around;
+  return (encrypted & (layout.align_bytes - 1u)) == 0 ? encrypted : 0;
+}
+
+// SPI and sequence number, with its high half between them where ESN (RFC 4106, 5).
+void WriteAad(const EspLayout& layout, const uint8_t* esp, uint64_t sequence, PacketPrivate& priv) {
+  std::memcpy(priv.aad, esp, 4);
+  if (layout.esn) {
+    StoreBigEndian<uint64_t>(priv.aad + 4, sequence);
+  } else {
+    std::memcpy(priv.aad + 4, esp + 4, 4);
+  }
+}
+
+void WriteIv(const EspLayout& layout, const uint8_t* iv, PacketPrivate& priv) {
+  if (layout.aead) {
+    std::memcpy(priv.iv, layout.salt, sizeof(layout.salt));
+    std::memcpy(priv.iv + sizeof(layout.salt), iv, 8);
+  } else {
+    std::memcpy(priv.iv, iv, 16);
+  }
+}
+
+// The high half of the sequence number is hashed after the packet and not sent (RFC 4303, 2.2.1):
+// it takes the place of the ICV, which moves back by as much.
+bool InsertEsn(const EspLayout& layout, uint64_t sequence, CryptoJob& job) {
+  if (rte_pktmbuf_tailroom(job.mbuf) < kEsnBytes) return false;
+  std::memmove(job.icv + kEsnBytes, job.icv, layout.icv_bytes);
+  StoreBigEndian<uint32_t>(job.icv, static_cast<uint32_t>(sequence >> 32));
+  job.icv += kEsnBytes;
+  job.auth_bytes += kEsnBytes;
+  return true;
+}
+
+// Checks what can be checked before the ICV is, and fills the job. Requires: an active SA.
+DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
+  PacketPrivate& priv = PrivateOf(mbuf);
+  PacketContext& context = priv.context;
+  if (!SameDestination(sa, mbuf, context.family)) return DropReason::kEspWrongDestination;
+  // RFC 7296, 2.23: UDP is taken always; plain ESP not from a peer that is behind NAT.
+  if (sa.layout.udp_encapsulation && context.kind != PacketKind::kEspInUdp) {
+    return DropReason::kEspWrongEncapsulation;
+  }
+  const size_t offset = EspOffset(context);
+  const uint8_t* esp = DataOf(mbuf) + offset;
+  const size_t encrypted = EncryptedBytes(sa.layout, mbuf->data_len - offset);
+  if (encrypted == 0) return DropReason::kEspMalformed;
+  const auto low = LoadBigEndian<uint32_t>(esp + 4);
+  context.sequence = sa.layout.esn ? sa.window.Infer(low) : low;
+  if (!sa.window.Check(context.sequence)) return DropReason::kEspReplayed;
+
+  const size_t cipher = offset + kEspHeaderBytes + sa.layout.iv_bytes;
+  job = {.mbuf = mbuf,
+         .session = sa.session,
+         .cipher_offset = static_cast<uint32_t>(cipher),
+         .cipher_bytes = static_cast<uint32_t>(encrypted),
+         .auth_offset = static_cast<uint32_t>(offset),
+         .auth_bytes = static_cast<uint32_t>(cipher - offset + encrypted),
+         .icv = DataOf(mbuf) + cipher + encrypted,
+         .aead = sa.layout.aead};
+  WriteIv(sa.layout, esp + kEspHeaderBytes, priv);
+  if (sa.layout.aead) {
+    WriteAad(sa.layout, esp, context.sequence, priv);
+  } else if (sa.layout.esn && !InsertEsn(sa.layout, context.sequence, job)) {
+    return DropReason::kEspNoRoom;
+  }
+  return DropReason::kNone;
+}
+
+// The SPI of each packet, its SA's line on the way into the cache.
+void PrefetchSas(const EspWorker& worker, Burst burst, Be32* spis) {
+  for (size_t i = 0; i < burst.size(); ++i) {
+    rte_mbuf* mbuf = burst[i];
+    const size_t offset = EspOffset(ContextOf(mbuf));
+    spis[i] = Be32();
+    if (mbuf->data_len < offset + kEspHeaderBytes) continue;
+    std::memcpy(&spis[i], DataOf(mbuf) + offset, sizeof(Be32));
+    worker.inbound->Prefetch(spis[i]);
+  }
+}
+
+void FindSas(const EspWorker& worker, Burst burst, const Be32* spis) {
+  for (size_t i = 0; i < burst.size(); ++i) {
+    InboundSa* sa = worker.inbound->Find(spis[i]);
+    ContextOf(burst[i]).inbound_sa = sa;
+    if (sa != nullptr) rte_prefetch0(&sa->window);
+  }
+}
+
+void DropOf(InboundSa& sa, rte_mbuf* mbuf, DropReason reason, PacketList& dropped) {
+  sa.dropped.Add(1);
+  dropped.Add(mbuf, reason);
+}
+
+// --- After the backend ---------------------------------------------------------------------------
+
+// Removes trailer and padding, front and ICV: the data is what was inside. Sets next_header.
+DropReason StripEsp(const EspLayout& layout, rte_mbuf* mbuf, uint8_t& next_header) {
+  const PacketContext& context = ContextOf(mbuf);
+  const size_t front = EspOffset(context) + kEspHeaderBytes + layout.iv_bytes;
+  const size_t payload = mbuf->data_len - front - layout.icv_bytes;
+  const uint8_t* end = DataOf(mbuf) + front + payload;
+  const size_t padding = end[-2];
+  next_header = end[-1];
+  if (padding + kEspTrailerBytes > payload ||
+      std::memcmp(end - kEspTrailerBytes - padding, kEspPadding.data(), padding) != 0) {
+    return DropReason::kEspPadding;
+  }
+  TrimTo(mbuf, front + payload - kEspTrailerBytes - padding);
+  StripFront(mbuf, front);
+  return DropReason::kNone;
+}
+
+uint8_t TrafficClass(const uint8_t* header) {
+  return header[0] >> 4 == 4 ? header[1]
+                             : static_cast<uint8_t>(LoadBigEndian<uint16_t>(header) >> 4);
+}
+
+void SetEcn(uint8_t* header, uint8_t ecn) {
+  if (header[0] >> 4 == 4) {
+    header[1] = static_cast<uint8_t>((header[1] & ~kEcnMask) | ecn);
+    auto* ipv4 = reinterpret_cast<rte_ipv4_hdr*>(header);
+    ipv4->hdr_checksum = 0;
+    ipv4->hdr_checksum = rte_ipv4_cksum(ipv4);
+  } else {
+    header[1] = static_cast<uint8_t>((header[1] & ~(kEcnMask << 4)) | ecn << 4);
+  }
+}
+
+// RFC 6040, 4.2, figure 4. Requires: a parsed inner packet.
+DropReason PropagateEcn(uint8_t outer, rte_mbuf* mbuf) {
+  uint8_t* header = DataOf(mbuf);
+  const uint8_t inner = TrafficClass(header) & kEcnMask;
+  outer &= kEcnMask;
+  if (outer == kEcnCe && inner == 0) return DropReason::kEspCongestion;
+  if ((outer == kEcnCe && inner != kEcnCe) || (outer == kEcnEct1 && inner == kEcnEct0)) {
+    SetEcn(header, outer);
+  }
+  return DropReason::kNone;
+}
+
+// What was decrypted must be the packet it says it is, and one that this SA is for.
+DropReason CheckInner(const InboundSa& sa, rte_mbuf* mbuf, uint8_t next_header, uint8_t outer) {
+  if (next_header == kNextHeaderNone) return DropReason::kEspDummy;
+  if (next_header != kNextHeaderIpv4 && next_header != kNextHeaderIpv6) {
+    return DropReason::kEspNextHeader;
+  }
+  const uint8_t version = next_header == kNextHeaderIpv4 ? 4 : 6;
+  PacketContext& context = ContextOf(mbuf);
+  if (mbuf->data_len == 0 || DataOf(mbuf)[0] >> 4 != version || !ParseIp(mbuf, context)) {
+    return DropReason::kEspInnerMalformed;
+  }
+  if (!sa.selectors->Contains(InboundSelectors(mbuf))) return DropReason::kEspSelectors;
+  return PropagateEcn(outer, mbuf);
+}
+
+// The newest authenticated packet of the SA came from somewhere else (RFC 3948, 3; RFC 7296, 2.23):
+// tells the slow path, once per place and not too often.
+[[gnu::cold]] void ReportMove(EspWorker& worker, InboundSa& sa, const PacketContext& context) {
+  if (worker.now_tsc < sa.move_quiet_until) return;
+  UpMessage message;
+  message.kind = UpMessage::Kind::kPeerMoved;
+  message.worker = worker.id;
+  message.peer_moved = {.slot = sa.slot,
+                        .generation = sa.generation,
+                        .local = context.outer_local,
+                        .remote = context.outer_remote};
+  if (!worker.up.Add(message)) return;
+  sa.remote = context.outer_remote;
+  sa.move_quiet_until = worker.now_tsc + worker.move_quiet_tsc;
+}
+
+DropReason Finish(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
+  PacketContext& context = ContextOf(mbuf);
+  if (context.reason != DropReason::kNone) return context.reason;
+  // Once more: the same number may have come twice in one burst.
+  if (!sa.window.Check(context.sequence)) return DropReason::kEspReplayed;
+  const bool newest = context.sequence > sa.window.top();
+  sa.window.Commit(context.sequence);
+  sa.highest.Set(sa.window.top());
+  if (newest && sa.layout.udp_encapsulation && context.outer_remote != sa.remote) [[unlikely]] {
+    ReportMove(worker, sa, context);
+  }
+  const uint8_t outer = TrafficClass(DataOf(mbuf));
+  uint8_t next_header = 0;
+  const DropReason reason = StripEsp(sa.layout, mbuf, next_header);
+  return reason == DropReason::kNone ? CheckInner(sa, mbuf, next_header, outer) : reason;
+}
+
+}  // namespace
+
+void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
+  CryptoJob jobs[kBurstMax];
+  Be32 spis[kBurstMax];
+  size_t count = 0;
+  SEKISHO_DCHECK(burst.size() <= kBurstMax);
+  PrefetchSas(worker, burst, spis);
+  FindSas(worker, burst, spis);
+  for (size_t i = 0; i < burst.size(); ++i) {
+    PacketContext& context = ContextOf(burst[i]);
+    InboundSa* sa = context.inbound_sa;
+    if (sa == nullptr) {
+      const bool cut = burst[i]->data_len < EspOffset(context) + kEspHeaderBytes;
+      dropped.Add(burst[i], cut ? DropReason::kEspMalformed : DropReason::kEspUnknownSpi);
+      continue;
+    }
+    context.reason = Prepare(*sa, burst[i], jobs[count]);
+    if (context.reason == DropReason::kNone) {
+      ++sa->in_flight;
+      ++count;
+    } else {
+      DropOf(*sa, burst[i], context.reason, dropped);
+    }
+  }
+  if (count == 0) return;
+  if (worker.crypto->Submit(worker.id, CryptoDirection::kDecrypt, {jobs, count}) == count) return;
+  for (size_t i = 0; i < count; ++i) {
+    PacketContext& context = ContextOf(jobs[i].mbuf);
+    if (context.reason == DropReason::kNone) continue;
+    --context.inbound_sa->in_flight;
+    DropOf(*context.inbound_sa, jobs[i].mbuf, context.reason, dropped);
+  }
+}
+
+size_t EspDecapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped) {
+  rte_mbuf* mbufs[kBurstMax];
+  const size_t count = worker.crypto->Collect(worker.id, CryptoDirection::kDecrypt, mbufs);
+  for (size_t i = 0; i < count; ++i) {
+    PacketContext& context = ContextOf(mbufs[i]);
+    InboundSa& sa = *context.inbound_sa;
+    --sa.in_flight;
+    const DropReason reason = Finish(worker, sa, mbufs[i]);
+    context.inbound_sa = nullptr;
+    if (reason != DropReason::kNone) [[unlikely]] {
+      DropOf(sa, mbufs[i], reason, dropped);
+      continue;
+    }
+    sa.packets.Add(1);
+    sa.bytes.Add(mbufs[i]->data_len);
+    context.kind = PacketKind::kTransit;
+    context.decapsulated = true;
+    passed.Add(mbufs[i]);
+  }
+  return count;
+}
+
+}  // namespace sekisho::fastpath

@@ -1,0 +1,66 @@
+#include "fastpath/selector_set.h"
+
+#include <netinet/in.h>
+
+#include "fastpath/mbuf.h"
+
+namespace sekisho::fastpath {
+namespace {
+
+struct Ends {
+  WideAddress source, destination;
+};
+
+Ends EndsOf(rte_mbuf* mbuf, uint8_t family) {
+  const uint8_t* header = DataOf(mbuf);
+  if (family == 4) return {WideAddress::FromV4(header + 12), WideAddress::FromV4(header + 16)};
+  return {WideAddress::FromV6(header + 8), WideAddress::FromV6(header + 24)};
+}
+
+// Type and code of ICMP are one selector, which either side may name (RFC 7296, 3.13.1).
+uint16_t DestinationPort(const PacketContext& context) {
+  const bool icmp = context.protocol == IPPROTO_ICMP || context.protocol == IPPROTO_ICMPV6;
+  return icmp ? context.source_port : context.destination_port;
+}
+
+}  // namespace
+
+PacketSelectors OutboundSelectors(rte_mbuf* mbuf) {
+  const PacketContext& context = ContextOf(mbuf);
+  const Ends ends = EndsOf(mbuf, context.family);
+  return {.local = ends.source,
+          .remote = ends.destination,
+          .local_port = context.source_port,
+          .remote_port = DestinationPort(context),
+          .family = context.family,
+          .protocol = context.protocol};
+}
+
+PacketSelectors InboundSelectors(rte_mbuf* mbuf) {
+  const PacketContext& context = ContextOf(mbuf);
+  const Ends ends = EndsOf(mbuf, context.family);
+  return {.local = ends.destination,
+          .remote = ends.source,
+          .local_port = DestinationPort(context),
+          .remote_port = context.source_port,
+          .family = context.family,
+          .protocol = context.protocol};
+}
+
+SelectorSet::SelectorSet(const TrafficSelectors& local, const TrafficSelectors& remote)
+    : local_(Flatten(local)), remote_(Flatten(remote)) {}
+
+std::vector<SelectorSet::Flat> SelectorSet::Flatten(const TrafficSelectors& selectors) {
+  std::vector<Flat> result;
+  result.reserve(selectors.size());
+  for (const TrafficSelector& selector : selectors) {
+    result.push_back({.first = WideAddress::From(selector.addresses.first),
+                      .last = WideAddress::From(selector.addresses.last),
+                      .ports = selector.ports,
+                      .family = static_cast<uint8_t>(selector.family()),
+                      .protocol = selector.protocol});
+  }
+  return result;
+}
+
+}  // namespace sekisho::fastpath
