@@ -204,7 +204,7 @@ absl::Status CryptodevBackend::StartDevice(const std::string& name) {
   if (const int error = rte_cryptodev_configure(device.id, &configuration); error != 0) {
     return DeviceError(name, "cannot be configured", error);
   }
-  const std::string pool = absl::StrCat("sessions-", name);
+  const std::string pool = absl::StrCat("sessions-", id);
   device.sessions = rte_cryptodev_sym_session_pool_create(
       pool.c_str(), std::max(config_.sessions_max, 1u),
       rte_cryptodev_sym_get_private_session_size(device.id), 0, 0, socket);

@@ -19,6 +19,7 @@
 
 namespace sekisho::fastpath {
 
+struct NextHop;     // fastpath/route_table.h
 struct InboundSa;   // fastpath/sa.h
 struct OutboundSa;  // fastpath/sa.h
 
@@ -50,10 +51,12 @@ struct PacketContext {
     InboundSa* inbound_sa;    // from SAD look-up to decapsulation
     OutboundSa* outbound_sa;  // from SPD to encapsulation
   };
-  uint64_t sequence;                   // of the ESP packet, 64 bits where ESN
-  bool decapsulated;                   // came out of one of our inbound SAs
-  bool ours;                           // made here (IKE, ICMP, ARP, ND): forwarded without SPD
-  bool fragment;                       // an IP fragment: its ports cannot be seen, and are 0 here
+  uint64_t sequence;        // of the ESP packet, 64 bits where ESN
+  bool decapsulated;        // came out of one of our inbound SAs
+  bool ours;                // made here (IKE, ICMP, ARP, ND): forwarded without SPD
+  bool fragment;            // an IP fragment: its ports cannot be seen, and are 0 here
+  bool reassembled;         // came in fragments, and may leave in fragments
+  const NextHop* next_hop;  // from routing to transmission, within one round of the worker
   Endpoint outer_local, outer_remote;  // inbound ESP: where it came from, before decapsulation
 };
 

@@ -8,13 +8,12 @@
 #include <cstring>
 
 #include "fastpath/checksum.h"
+#include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 
 namespace sekisho::fastpath {
 namespace {
 
-constexpr size_t kIpv4HeaderBytes = 20;
-constexpr size_t kIpv6HeaderBytes = 40;
 constexpr size_t kUdpHeaderBytes = 8;
 constexpr size_t kTcpHeaderBytes = 20;
 constexpr size_t kPortsBytes = 4;

@@ -38,9 +38,9 @@ absl::StatusOr<RouteTable> RouteTable::Build(const std::string& name, std::vecto
   table.routes_ = std::move(routes);
   for (const Route& route : table.routes_) {
     if (static_cast<size_t>(route.port) >= ports) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("route to ", route.destination.ToString(), ": no port number ",
-                       static_cast<unsigned>(route.port)));
+      return absl::InvalidArgumentError(absl::StrCat("route to ", route.destination.ToString(),
+                                                     ": no port number ",
+                                                     static_cast<unsigned>(route.port)));
     }
     if (route.gateway.has_value() && route.gateway->family() != route.destination.family()) {
       return absl::InvalidArgumentError(absl::StrCat("route to ", route.destination.ToString(),

@@ -1,7 +1,7 @@
 #include "tests/fastpath/eal_environment.h"
 
 #include <gtest/gtest.h>
-#include <rte_bus_vdev.h>
+#include <rte_dev.h>
 #include <rte_eal.h>
 #include <sched.h>
 
@@ -42,7 +42,8 @@ const auto* const kEnvironment = testing::AddGlobalTestEnvironment(new EalEnviro
 
 void EnsureEal() {
   static const bool initialised = [] {
-    static std::string words[] = {"test",     "--no-huge", "--in-memory",    "--no-pci",
+    // --no-shconf, as 22.11 refuses --in-memory together with --no-huge.
+    static std::string words[] = {"test",     "--no-huge", "--no-shconf",    "--no-pci",
                                   "-m",       "512",       "--no-telemetry", "--log-level=*:error",
                                   "--lcores", LcoreMap()};
     static char* arguments[std::size(words)];
@@ -60,7 +61,7 @@ void EnsureEal() {
 bool CreateVdev(const std::string& name, const std::string& arguments) {
   static std::set<std::string> there;
   if (there.contains(name)) return true;
-  if (rte_vdev_init(name.c_str(), arguments.c_str()) != 0) return false;
+  if (rte_eal_hotplug_add("vdev", name.c_str(), arguments.c_str()) != 0) return false;
   there.insert(name);
   return true;
 }

@@ -1,0 +1,73 @@
+#include "fastpath/dispose.h"
+
+#include <algorithm>
+
+namespace sekisho::fastpath {
+namespace {
+
+void Dispose(Worker& worker, rte_mbuf* mbuf) {
+  if (worker.disposed_count == kDisposedMax) FreeDisposed(worker);
+  worker.disposed[worker.disposed_count++] = mbuf;
+}
+
+}  // namespace
+
+void CountDrops(Worker& worker, PortId port, DropReason reason, uint64_t packets) {
+  const size_t index = std::min(static_cast<size_t>(port), kPortsMax);
+  worker.counters.drops[index][static_cast<size_t>(reason)].Add(packets);
+}
+
+void Drop(Worker& worker, rte_mbuf* mbuf, DropReason reason) {
+  // A stage that fails a packet without saying why has a bug, and the packet is counted as one.
+  if (reason == DropReason::kNone) reason = DropReason::kBug;
+  CountDrops(worker, ContextOf(mbuf).port_in, reason, 1);
+  Dispose(worker, mbuf);
+}
+
+void DropAll(Worker& worker, const PacketList& packets) {
+  for (rte_mbuf* mbuf : packets.burst()) Drop(worker, mbuf, ContextOf(mbuf).reason);
+}
+
+void Consume(Worker& worker, rte_mbuf* mbuf) {
+  worker.counters.consumed.Add(1);
+  Dispose(worker, mbuf);
+}
+
+void FreeDisposed(Worker& worker) {
+  if (worker.disposed_count == 0) return;
+  rte_pktmbuf_free_bulk(worker.disposed.data(), static_cast<unsigned>(worker.disposed_count));
+  worker.disposed_count = 0;
+}
+
+rte_mbuf* MakePacket(Worker& worker, size_t bytes) {
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(worker.packets);
+  if (mbuf != nullptr && bytes > rte_pktmbuf_tailroom(mbuf)) {
+    rte_pktmbuf_free(mbuf);
+    mbuf = rte_pktmbuf_alloc(worker.large_packets);
+  }
+  worker.counters.made_here.Add(1);
+  if (mbuf == nullptr || rte_pktmbuf_append(mbuf, static_cast<uint16_t>(bytes)) == nullptr) {
+    rte_pktmbuf_free(mbuf);
+    CountDrops(worker, kNoPort, DropReason::kNoMbuf, 1);
+    return nullptr;
+  }
+  PacketContext& context = ContextOf(mbuf);
+  context = {};
+  context.port_in = kNoPort;
+  context.policy = kNoPolicy;
+  context.ours = true;
+  return mbuf;
+}
+
+void TurnIntoOwn(Worker& worker, rte_mbuf* mbuf) {
+  worker.counters.consumed.Add(1);
+  worker.counters.made_here.Add(1);
+  PacketContext& context = ContextOf(mbuf);
+  const PortId port = context.port_in;
+  context = {};
+  context.port_in = port;
+  context.policy = kNoPolicy;
+  context.ours = true;
+}
+
+}  // namespace sekisho::fastpath

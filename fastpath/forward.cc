@@ -1,0 +1,189 @@
+#include "fastpath/forward.h"
+
+#include "fastpath/dispose.h"
+#include "fastpath/icmp_error.h"
+#include "fastpath/mbuf.h"
+#include "fastpath/parse.h"
+#include "fastpath/protect.h"
+#include "fastpath/reassemble.h"
+#include "fastpath/transmit.h"
+
+namespace sekisho::fastpath {
+namespace {
+
+// What a policy says, or the implicit DISCARD, which has a name of its own.
+DropReason Denial(const Worker& worker, const PacketContext& context) {
+  if (context.policy == kNoPolicy) return DropReason::kSpdNoPolicy;
+  switch (worker.tables->spd->action(context.policy)) {
+    case PolicyAction::kBypass:
+      return DropReason::kNone;
+    case PolicyAction::kProtect:
+      return DropReason::kSpdClearInbound;
+    case PolicyAction::kDiscard:
+      break;
+  }
+  return DropReason::kSpdDiscard;
+}
+
+void CountHit(const Worker& worker, const PacketContext& context) {
+  if (context.policy == kNoPolicy) return;
+  worker.tables->hits[static_cast<size_t>(worker.id)][context.policy].Add(1);
+}
+
+bool CameInClear(const Worker& worker, const PacketContext& context) {
+  const WorkerPort* port = PortIn(worker, context);
+  return !context.ours && !context.decapsulated && port != nullptr &&
+         port->side == PortSide::kOutside;
+}
+
+// Policies see ports: a fragment goes on as the packet that it becomes.
+void ForwardWhole(Worker& worker, rte_mbuf* fragment) {
+  rte_mbuf* whole = Reassemble(worker, fragment);
+  if (whole != nullptr) Forward(worker, {&whole, 1});
+}
+
+void AdmitTransit(Worker& worker, Burst burst, PacketList& admitted) {
+  PacketList clear;
+  for (rte_mbuf* mbuf : burst) {
+    const PacketContext& context = ContextOf(mbuf);
+    if (!CameInClear(worker, context)) {
+      admitted.Add(mbuf);
+    } else if (context.fragment) {
+      ForwardWhole(worker, mbuf);
+    } else {
+      clear.Add(mbuf);
+    }
+  }
+  worker.tables->spd->ClassifyInbound(clear.burst());
+  for (rte_mbuf* mbuf : clear.burst()) {
+    const PacketContext& context = ContextOf(mbuf);
+    CountHit(worker, context);
+    const DropReason denial = Denial(worker, context);
+    if (denial != DropReason::kNone) {
+      Drop(worker, mbuf, denial);
+    } else {
+      admitted.Add(mbuf);
+    }
+  }
+}
+
+// Counts down; false when it ran out.
+bool CountDownTtl(rte_mbuf* mbuf, const PacketContext& context) {
+  uint8_t* header = DataOf(mbuf);
+  uint8_t& ttl = context.family == 4 ? header[8] : header[7];
+  if (ttl <= 1) return false;
+  --ttl;
+  if (context.family == 4) {
+    // RFC 1141: the checksum grows by what the header lost.
+    const uint32_t sum = LoadBigEndian<uint16_t>(header + 10) + uint32_t{0x0100};
+    StoreBigEndian<uint16_t>(header + 10, static_cast<uint16_t>(sum + (sum >> 16)));
+  }
+  return true;
+}
+
+// Sets next_hop. False: dropped.
+bool RouteOne(Worker& worker, rte_mbuf* mbuf) {
+  PacketContext& context = ContextOf(mbuf);
+  const IpAddress destination = DestinationOf(mbuf, context);
+  // RFC 4291, 2.5.6; RFC 3927, 2.7: these stay on their link.
+  if (!context.ours && (destination.is_link_local() || SourceOf(mbuf, context).is_link_local())) {
+    Drop(worker, mbuf, DropReason::kIpMartian);
+    return false;
+  }
+  context.next_hop = worker.tables->routes.LookUp(destination);
+  if (context.next_hop == nullptr) {
+    Drop(worker, mbuf, DropReason::kNoRoute);
+    return false;
+  }
+  return true;
+}
+
+bool PassTtl(Worker& worker, rte_mbuf* mbuf) {
+  const PacketContext& context = ContextOf(mbuf);
+  if (context.ours || CountDownTtl(mbuf, context)) return true;
+  SendTimeExceeded(worker, mbuf);
+  Drop(worker, mbuf, DropReason::kIpTtlExceeded);
+  return false;
+}
+
+void RouteTransit(Worker& worker, Burst burst, PacketList& inside, PacketList& outside) {
+  for (rte_mbuf* mbuf : burst) {
+    if (!RouteOne(worker, mbuf)) continue;
+    const PacketContext& context = ContextOf(mbuf);
+    const bool out = PortAt(worker, context.next_hop->port).side == PortSide::kOutside;
+    if (out && context.fragment) {
+      ForwardWhole(worker, mbuf);
+    } else if (PassTtl(worker, mbuf)) {
+      (out ? outside : inside).Add(mbuf);
+    }
+  }
+}
+
+void DecideOutbound(Worker& worker, Burst burst, PacketList& clear, PacketList& protect) {
+  worker.tables->spd->ClassifyOutbound(burst);
+  for (rte_mbuf* mbuf : burst) {
+    const PacketContext& context = ContextOf(mbuf);
+    CountHit(worker, context);
+    const DropReason denial = Denial(worker, context);
+    if (denial == DropReason::kSpdClearInbound) {
+      protect.Add(mbuf);
+    } else if (denial == DropReason::kNone || context.ours) {
+      clear.Add(mbuf);
+    } else {
+      Drop(worker, mbuf, denial);
+    }
+  }
+}
+
+}  // namespace
+
+void Forward(Worker& worker, Burst burst) {
+  if (burst.empty()) return;
+  if (worker.tables == nullptr) {
+    for (rte_mbuf* mbuf : burst) Drop(worker, mbuf, DropReason::kNoRoute);
+    return;
+  }
+  PacketList admitted, inside, outside, clear, protect;
+  AdmitTransit(worker, burst, admitted);
+  RouteTransit(worker, admitted.burst(), inside, outside);
+  Deliver(worker, inside.burst());
+  DecideOutbound(worker, outside.burst(), clear, protect);
+  Deliver(worker, clear.burst());
+  Protect(worker, protect.burst());
+}
+
+void RouteOwn(Worker& worker, Burst burst) {
+  PacketList routed;
+  for (rte_mbuf* mbuf : burst) {
+    ContextOf(mbuf).ours = true;
+    if (worker.tables == nullptr) {
+      Drop(worker, mbuf, DropReason::kNoRoute);
+    } else if (RouteOne(worker, mbuf)) {
+      routed.Add(mbuf);
+    }
+  }
+  Deliver(worker, routed.burst());
+}
+
+void AdmitLocal(Worker& worker, Burst burst, PacketList& admitted) {
+  PacketList clear;
+  for (rte_mbuf* mbuf : burst) {
+    (CameInClear(worker, ContextOf(mbuf)) ? clear : admitted).Add(mbuf);
+  }
+  if (clear.empty()) return;
+  if (worker.tables != nullptr) worker.tables->spd->ClassifyInbound(clear.burst());
+  for (rte_mbuf* mbuf : clear.burst()) {
+    const PacketContext& context = ContextOf(mbuf);
+    const LocalAddresses::Entry* entry = worker.local->Find(DestinationOf(mbuf, context));
+    const DropReason denial =
+        worker.tables == nullptr ? DropReason::kSpdNoPolicy : Denial(worker, context);
+    const bool outside = entry != nullptr && entry->side == PortSide::kOutside;
+    if (denial == DropReason::kNone || (outside && denial != DropReason::kSpdClearInbound)) {
+      admitted.Add(mbuf);
+    } else {
+      Drop(worker, mbuf, denial);
+    }
+  }
+}
+
+}  // namespace sekisho::fastpath

@@ -1,0 +1,28 @@
+// fastpath/forward.h: what happens to a packet that goes through us: policy, route, TTL, and
+// protection where policy wants it. Fails closed: without a policy that lets it, nothing crosses an
+// outside port.
+//
+//     in by an outside port, in clear    inbound SPD: BYPASS goes on, PROTECT may not come in clear
+//     out of an inbound SA               checked against the SA's selectors already
+//     out by an outside port             outbound SPD: BYPASS, or PROTECT through an outbound SA
+//     inside to inside                   goes on
+#pragma once
+
+#include "fastpath/worker.h"
+
+namespace sekisho::fastpath {
+
+// Takes packets of kind kTransit, from the wire or from a tunnel, and ICMP messages of our own. Of
+// those only PROTECT decides: they tell senders what they could not learn otherwise, and leave in
+// clear only where policy does not want their receiver protected. Requires: at most kBurstMax.
+void Forward(Worker& worker, Burst burst);
+
+// Takes packets of our own that policy has no say in: ESP and IKE. Requires: at most kBurstMax.
+void RouteOwn(Worker& worker, Burst burst);
+
+// Takes packets for ourselves. Those that came through the right door are in `admitted`: what comes
+// in clear from outside may not be what policy wants protected, and reaches the addresses of our
+// inside ports only where policy bypasses it.
+void AdmitLocal(Worker& worker, Burst burst, PacketList& admitted);
+
+}  // namespace sekisho::fastpath

@@ -1,0 +1,30 @@
+// fastpath/ip_header.h: the IP headers of packets that are made here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/ip_address.h"
+
+namespace sekisho::fastpath {
+
+inline constexpr size_t kIpv4HeaderBytes = 20;
+inline constexpr size_t kIpv6HeaderBytes = 40;
+inline constexpr uint8_t kOwnTtl = 64;
+
+struct IpHeaderFields {
+  IpAddress source, destination;  // of one family, which is the header's
+  uint8_t protocol = 0;
+  uint8_t ttl = kOwnTtl;
+  uint16_t payload_bytes = 0;
+  uint16_t ipv4_id = 0;  // IPv4 only
+};
+
+constexpr size_t IpHeaderBytes(IpFamily family) {
+  return family == IpFamily::kIpv4 ? kIpv4HeaderBytes : kIpv6HeaderBytes;
+}
+
+// Writes IpHeaderBytes() bytes, without options, DF clear, with the checksum of IPv4.
+void WriteIpHeader(uint8_t* to, const IpHeaderFields& fields);
+
+}  // namespace sekisho::fastpath

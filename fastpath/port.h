@@ -1,0 +1,46 @@
+// fastpath/port.h: one Ethernet port of DPDK, configured and started.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "fastpath/fast_path.h"
+
+struct rte_mempool;
+
+namespace sekisho::fastpath {
+
+// Slow path only. What is not closed is stopped when this goes: the device stays known to DPDK, and
+// can be opened again.
+class Port {
+ public:
+  // Finds the device by name (what stands before the comma of a vdev), sets MTU, queues and MAC
+  // filter and starts it. Requires: `packets` outlives the port. The error names port and device.
+  static absl::StatusOr<Port> Open(const PortConfig& config, uint16_t queues, rte_mempool* packets);
+  Port(Port&& other) noexcept;
+  Port& operator=(Port&&) = delete;
+  ~Port();
+
+  // Gives the device back to DPDK for good.
+  void Close();
+
+  uint16_t device() const { return device_; }
+  const MacAddress& mac() const { return mac_; }
+  const std::string& driver() const { return driver_; }
+  bool LinkIsUp() const;
+  uint32_t LinkMbps() const;  // 0: unknown
+
+ private:
+  Port() = default;
+  absl::Status Configure(const PortConfig& config, uint16_t queues, rte_mempool* packets);
+  absl::Status SetMtu(const PortConfig& config);
+
+  static constexpr uint16_t kNoDevice = 0xffff;
+  uint16_t device_ = kNoDevice;
+  bool started_ = false;
+  MacAddress mac_ = {};
+  std::string driver_;
+};
+
+}  // namespace sekisho::fastpath

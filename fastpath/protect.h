@@ -1,0 +1,13 @@
+// fastpath/protect.h: packets that a PROTECT policy claims, to their SAs.
+#pragma once
+
+#include "fastpath/worker.h"
+
+namespace sekisho::fastpath {
+
+// Takes packets with policy and next_hop set, finds each one's outbound SA and submits it for
+// encapsulation. Without an SA the slow path is told (kAcquire) and the packet dropped; what would
+// be too large once encapsulated is told to its sender, where it may not be cut.
+void Protect(Worker& worker, Burst burst);
+
+}  // namespace sekisho::fastpath

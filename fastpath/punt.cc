@@ -1,0 +1,87 @@
+#include "fastpath/punt.h"
+
+#include "fastpath/dispose.h"
+#include "fastpath/mbuf.h"
+#include "fastpath/parse.h"
+
+namespace sekisho::fastpath {
+namespace {
+
+constexpr size_t kUdpHeaderBytes = 8;
+
+void PuntOneIke(Worker& worker, rte_mbuf* mbuf) {
+  if (!worker.budgets.ike.Take()) return Drop(worker, mbuf, DropReason::kPuntRateLimited);
+  const PacketContext& context = ContextOf(mbuf);
+  UpMessage message;
+  message.kind = UpMessage::Kind::kPacket;
+  message.packet = {.mbuf = mbuf,
+                    .punt_class = UpMessage::PuntClass::kIke,
+                    .port = context.port_in,
+                    .local = {DestinationOf(mbuf, context), context.destination_port},
+                    .remote = {SourceOf(mbuf, context), context.source_port}};
+  const bool marker = context.destination_port == kIkeNatTPort;
+  StripFront(mbuf, context.l4_offset + kUdpHeaderBytes + (marker ? kNonEspMarkerBytes : 0));
+  if (!SendUp(worker, message)) return Drop(worker, mbuf, DropReason::kUpRingFull);
+  worker.counters.punted.Add(1);
+}
+
+}  // namespace
+
+Budgets MakeBudgets(uint64_t tsc_hz) {
+  return {.ike = TokenBucket(kIkePerSecond, kIkeBurst, tsc_hz),
+          .neighbour = TokenBucket(kNeighbourPerSecond, kNeighbourBurst, tsc_hz),
+          .acquire = TokenBucket(kAcquirePerSecond, kAcquireBurst, tsc_hz),
+          .icmp_error = TokenBucket(kIcmpErrorPerSecond, kIcmpErrorBurst, tsc_hz)};
+}
+
+void RefillBudgets(Budgets& budgets, uint64_t now_tsc) {
+  budgets.ike.Refill(now_tsc);
+  budgets.neighbour.Refill(now_tsc);
+  budgets.acquire.Refill(now_tsc);
+  budgets.icmp_error.Refill(now_tsc);
+}
+
+bool SendUp(Worker& worker, UpMessage message) {
+  message.worker = worker.id;
+  return rte_ring_enqueue_elem(worker.up, &message, sizeof message) == 0;
+}
+
+void PuntIke(Worker& worker, Burst burst) {
+  for (rte_mbuf* mbuf : burst) PuntOneIke(worker, mbuf);
+}
+
+void ReportNeighbour(Worker& worker, PortId port, const IpAddress& address, const MacAddress& mac) {
+  if (!worker.budgets.neighbour.Take()) return;
+  UpMessage message;
+  message.kind = UpMessage::Kind::kNeighbourSeen;
+  message.neighbour = {port, address, mac};
+  SendUp(worker, message);  // not said now: said again with the next ARP or ND packet
+}
+
+bool AskForNeighbour(Worker& worker, PortId port, const IpAddress& address) {
+  if (!worker.budgets.neighbour.Take()) return false;
+  UpMessage message;
+  message.kind = UpMessage::Kind::kResolveNeighbour;
+  message.neighbour = {port, address, {}};
+  return SendUp(worker, message);
+}
+
+void ReportAcquire(Worker& worker, rte_mbuf* mbuf) {
+  if (!worker.budgets.acquire.Take()) return;
+  const PacketContext& context = ContextOf(mbuf);
+  UpMessage message;
+  message.kind = UpMessage::Kind::kAcquire;
+  message.acquire = {context.policy, SourceOf(mbuf, context), DestinationOf(mbuf, context)};
+  SendUp(worker, message);  // not said now: said again with the next packet
+}
+
+void SendEspEvents(Worker& worker) {
+  uint16_t sent = 0;
+  for (const UpMessage& message : worker.esp.up.messages()) {
+    if (!SendUp(worker, message)) break;
+    ++sent;
+  }
+  if (sent > 0) worker.esp.up.Remove(sent);
+}
+
+}  // namespace sekisho::fastpath

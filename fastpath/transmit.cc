@@ -1,0 +1,145 @@
+#include "fastpath/transmit.h"
+
+#include <rte_ethdev.h>
+#include <rte_ip.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "fastpath/dispose.h"
+#include "fastpath/fragment.h"
+#include "fastpath/icmp_error.h"
+#include "fastpath/mbuf.h"
+#include "fastpath/parse.h"
+#include "fastpath/punt.h"
+
+namespace sekisho::fastpath {
+namespace {
+
+constexpr size_t kFrameBytesMin = 60;  // IEEE 802.3, without the check sequence
+
+// Lets the packet wait; the first to wait has the slow path told.
+void Wait(Worker& worker, PortId port, const IpAddress& address, Neighbour& neighbour,
+          rte_mbuf* mbuf) {
+  if (neighbour.pending_count == kNeighbourPendingMax) {
+    return Drop(worker, mbuf, DropReason::kNeighbourQueueFull);
+  }
+  neighbour.pending[neighbour.pending_count++] = mbuf;
+  ++worker.pending_packets;
+  if (!neighbour.asked) neighbour.asked = AskForNeighbour(worker, port, address);
+}
+
+void SendToNeighbour(Worker& worker, rte_mbuf* mbuf, const NextHop& hop) {
+  const IpAddress address =
+      hop.gateway.has_value() ? *hop.gateway : DestinationOf(mbuf, ContextOf(mbuf));
+  Neighbour* neighbour = worker.neighbours.FindOrAdd(hop.port, address);
+  if (neighbour == nullptr) return Drop(worker, mbuf, DropReason::kNeighbourQueueFull);
+  if (neighbour->resolved) return SendTo(worker, hop.port, neighbour->mac, mbuf);
+  Wait(worker, hop.port, address, *neighbour, mbuf);
+}
+
+bool MayFragment(rte_mbuf* mbuf, const PacketContext& context) {
+  if (context.ours || context.reassembled) return true;
+  if (context.family == 6) return false;
+  const uint16_t flags = Be16::FromRaw(HeaderAt<rte_ipv4_hdr>(mbuf)->fragment_offset).host();
+  return (flags & RTE_IPV4_HDR_DF_FLAG) == 0;
+}
+
+[[gnu::cold]] void DeliverTooBig(Worker& worker, rte_mbuf* mbuf, const NextHop& hop, uint16_t mtu) {
+  const PacketContext& context = ContextOf(mbuf);
+  if (!MayFragment(mbuf, context)) {
+    SendTooBig(worker, mbuf, mtu);
+    return Drop(worker, mbuf, DropReason::kTooBig);
+  }
+  FragmentList pieces;
+  const size_t count = FragmentPacket(worker, mbuf, mtu, pieces);
+  if (count == 0) return Drop(worker, mbuf, DropReason::kNoMbuf);
+  Consume(worker, mbuf);
+  worker.counters.made_here.Add(count);
+  for (size_t i = 0; i < count; ++i) SendToNeighbour(worker, pieces[i], hop);
+}
+
+void FlushPort(Worker& worker, WorkerPort& port) {
+  const uint16_t count = port.waiting_count;
+  if (count == 0) return;
+  port.waiting_count = 0;
+  uint64_t bytes = 0;
+  for (uint16_t i = 0; i < count; ++i) bytes += port.waiting[i]->pkt_len;
+  const uint16_t sent = rte_eth_tx_burst(port.device, worker.queue, port.waiting.data(), count);
+  for (uint16_t i = sent; i < count; ++i) {
+    bytes -= port.waiting[i]->pkt_len;
+    Drop(worker, port.waiting[i], DropReason::kTransmitFull);
+  }
+  port.sent_packets.Add(sent);
+  port.sent_bytes.Add(bytes);
+  worker.counters.sent.Add(sent);
+}
+
+}  // namespace
+
+void Deliver(Worker& worker, Burst burst) {
+  for (rte_mbuf* mbuf : burst) {
+    const NextHop& hop = *ContextOf(mbuf).next_hop;
+    const uint16_t mtu = PortAt(worker, hop.port).mtu;
+    if (mbuf->pkt_len > mtu) {
+      DeliverTooBig(worker, mbuf, hop, mtu);
+    } else {
+      SendToNeighbour(worker, mbuf, hop);
+    }
+  }
+}
+
+void SendTo(Worker& worker, PortId port, const MacAddress& mac, rte_mbuf* mbuf) {
+  const bool v4 = ContextOf(mbuf).family == 4;
+  auto* ethernet =
+      reinterpret_cast<rte_ether_hdr*>(rte_pktmbuf_prepend(mbuf, kEthernetHeaderBytes));
+  if (ethernet == nullptr) return Drop(worker, mbuf, DropReason::kBug);
+  std::memcpy(ethernet->dst_addr.addr_bytes, mac.data(), mac.size());
+  std::memcpy(ethernet->src_addr.addr_bytes, PortAt(worker, port).mac.data(), mac.size());
+  ethernet->ether_type = Be16::FromHost(v4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6).raw();
+  SendFrame(worker, port, mbuf);
+}
+
+void SendFrame(Worker& worker, PortId port, rte_mbuf* mbuf) {
+  if (mbuf->data_len < kFrameBytesMin) {
+    const auto padding = static_cast<uint16_t>(kFrameBytesMin - mbuf->data_len);
+    char* tail = rte_pktmbuf_append(mbuf, padding);
+    if (tail == nullptr) return Drop(worker, mbuf, DropReason::kBug);
+    std::memset(tail, 0, padding);
+  }
+  WorkerPort& out = PortAt(worker, port);
+  out.waiting[out.waiting_count++] = mbuf;
+  if (out.waiting_count == kTransmitBufferMax) FlushPort(worker, out);
+}
+
+void FlushTransmit(Worker& worker) {
+  for (size_t i = 0; i < worker.port_count; ++i) FlushPort(worker, worker.ports[i]);
+}
+
+void SetNeighbour(Worker& worker, const DownMessage::Neighbour& message) {
+  Neighbour* neighbour = worker.neighbours.FindOrAdd(message.port, message.address);
+  if (neighbour == nullptr) return;  // full: packets to it are dropped under their own name
+  neighbour->mac = message.mac;
+  neighbour->resolved = true;
+  neighbour->asked = false;
+  const uint8_t pending = neighbour->pending_count;
+  neighbour->pending_count = 0;
+  worker.pending_packets -= pending;
+  for (uint8_t i = 0; i < pending; ++i) {
+    SendTo(worker, message.port, message.mac, neighbour->pending[i]);
+  }
+}
+
+void ForgetNeighbour(Worker& worker, const DownMessage::Neighbour& message) {
+  Neighbour* neighbour = worker.neighbours.Find(message.port, message.address);
+  if (neighbour == nullptr) return;
+  const uint8_t pending = neighbour->pending_count;
+  neighbour->pending_count = 0;
+  worker.pending_packets -= pending;
+  for (uint8_t i = 0; i < pending; ++i) {
+    Drop(worker, neighbour->pending[i], DropReason::kNeighbourUnresolved);
+  }
+  worker.neighbours.Remove(message.port, message.address);
+}
+
+}  // namespace sekisho::fastpath

@@ -1,0 +1,108 @@
+// fastpath/worker.h: one worker: everything that it owns, and its loop.
+//
+// A worker runs to completion on one lcore: RunOnce() takes a burst from each port through all
+// stages. Stages are functions that are given the Worker; nothing is global or thread-local. What a
+// worker owns is touched by its thread alone, except counters (anyone reads) and the rings.
+#pragma once
+
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "common/messages.h"
+#include "fastpath/counter.h"
+#include "fastpath/esp_worker.h"
+#include "fastpath/fast_path.h"
+#include "fastpath/local_addresses.h"
+#include "fastpath/neighbour_table.h"
+#include "fastpath/packet_list.h"
+#include "fastpath/reassembly_table.h"
+#include "fastpath/tables.h"
+#include "fastpath/token_bucket.h"
+
+namespace sekisho::fastpath {
+
+inline constexpr size_t kPortsMax = 16;
+// In PacketContext::port_in: the packet came from no port.
+inline constexpr PortId kNoPort{kPortsMax};
+inline constexpr uint16_t kTransmitBufferMax = 64;
+inline constexpr size_t kDisposedMax = 64;
+inline constexpr unsigned kDownBurstMax = 64;  // messages obeyed in one round
+
+// A port as its worker sees it.
+struct WorkerPort {
+  uint16_t device = 0;  // DPDK's number
+  PortSide side = PortSide::kOutside;
+  uint16_t mtu = 0;
+  MacAddress mac = {};
+  uint16_t waiting_count = 0;  // frames collected for the next rte_eth_tx_burst
+  std::array<rte_mbuf*, kTransmitBufferMax> waiting;
+  Counter received_packets, received_bytes, sent_packets, sent_bytes;
+};
+
+// How often per second strangers can make a worker do something that costs others.
+struct Budgets {
+  TokenBucket ike, neighbour, acquire, icmp_error;
+};
+
+struct WorkerCounters {
+  Counter received, made_here, sent, punted, consumed, held;           // see Accounting
+  std::array<std::array<Counter, kDropReasons>, kPortsMax + 1> drops;  // by port in, then reason
+};
+
+struct Worker {
+  Worker() = default;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Set by the FastPath before the worker runs; constant from then on.
+  WorkerId id{};
+  uint16_t queue = 0;  // of each port
+  size_t port_count = 0;
+  const LocalAddresses* local = nullptr;
+  const TablesSlots* tables_slots = nullptr;
+  rte_mempool* packets = nullptr;        // ordinary buffers
+  rte_mempool* large_packets = nullptr;  // for packets larger than a frame
+  rte_ring* down = nullptr;              // DownMessage; slow path -> worker
+  rte_ring* up = nullptr;                // UpMessage; worker -> slow path
+  std::atomic<bool> stop = false;        // slow path: relaxed; worker: relaxed, once per round
+
+  // The worker's own.
+  std::array<WorkerPort, kPortsMax> ports;
+  const Tables* tables = nullptr;  // null until the first kSwapTables
+  uint32_t tables_index = 0;
+  bool tables_unsaid = false;  // kTablesSwapped is still to be said
+  EspWorker esp;
+  NeighbourTable neighbours;
+  ReassemblyTable reassembly;
+  Budgets budgets;
+  PacketList made;               // ICMP errors of this round, forwarded at the start of the next
+  uint64_t now_tsc = 0;          // read once per round
+  uint64_t pending_packets = 0;  // in neighbours' queues
+  uint16_t ipv4_id = 0;          // of the next IPv4 packet made here
+  uint32_t ipv6_fragment_id = 0;
+  uint64_t next_housekeeping_tsc = 0;
+  size_t disposed_count = 0;
+  std::array<rte_mbuf*, kDisposedMax> disposed;  // to be freed in bulk
+  WorkerCounters counters;
+};
+
+// One round over all ports, messages and crypto queues. True if there was anything to do.
+bool RunOnce(Worker& worker);
+// Rounds until worker.stop. For rte_eal_remote_launch.
+void RunUntilStopped(Worker& worker);
+
+// The port a packet came in on; null for a packet made here.
+inline const WorkerPort* PortIn(const Worker& worker, const PacketContext& context) {
+  const auto index = static_cast<size_t>(context.port_in);
+  return index < worker.port_count ? &worker.ports[index] : nullptr;
+}
+inline WorkerPort& PortAt(Worker& worker, PortId port) {
+  SEKISHO_DCHECK(static_cast<size_t>(port) < worker.port_count);
+  return worker.ports[static_cast<size_t>(port)];
+}
+
+}  // namespace sekisho::fastpath

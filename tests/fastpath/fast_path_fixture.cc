@@ -1,0 +1,207 @@
+#include "tests/fastpath/fast_path_fixture.h"
+
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <array>
+
+#include "fastpath/mbuf.h"
+
+namespace sekisho::fastpath {
+namespace {
+
+constexpr unsigned kWireFrames = 1024;
+
+std::string UniqueName() {
+  static int made = 0;
+  return "wire" + std::to_string(made++);
+}
+
+template <typename T>
+T Must(absl::StatusOr<T> value) {
+  if (!value.ok()) {
+    ADD_FAILURE() << value.status();
+    std::abort();
+  }
+  return *std::move(value);
+}
+
+}  // namespace
+
+Gateway::Wire Gateway::AddPort(const std::string& name) {
+  Wire wire;
+  wire.to = rte_ring_create((name + "to").c_str(), kWireFrames, SOCKET_ID_ANY, 0);
+  wire.from = rte_ring_create((name + "from").c_str(), kWireFrames, SOCKET_ID_ANY, 0);
+  const int port = rte_eth_from_rings(name.c_str(), &wire.to, 1, &wire.from, 1, 0);
+  EXPECT_GE(port, 0);
+  rte_ether_addr mac;
+  rte_eth_macaddr_get(static_cast<uint16_t>(port), &mac);
+  macs_.emplace_back();
+  std::copy_n(mac.addr_bytes, 6, macs_.back().begin());
+  return wire;
+}
+
+Gateway::Gateway(const Options& options) {
+  for (const std::string& device : options.crypto_devices) {
+    EXPECT_TRUE(CreateVdev(device));
+  }
+  FastPathConfig config;
+  for (const bool outside : {true, false}) {
+    const std::string name = UniqueName();
+    wires_.push_back(AddPort(name));
+    config.ports.push_back({.name = outside ? "wan" : "lan",
+                            .device = "net_ring_" + name,
+                            .side = outside ? PortSide::kOutside : PortSide::kInside,
+                            .addresses = outside ? options.outside : options.inside,
+                            .mtu = options.mtu});
+  }
+  config.worker_lcores = {1};
+  config.crypto_devices = options.crypto_devices;
+  config.inbound_sas_max = 64;
+  config.outbound_sas_max = 64;
+  config.mbufs = 2048;
+  fast_path_ = Must(FastPath::Create(config));
+}
+
+Gateway::~Gateway() {
+  for (const UpMessage& message : punted_) rte_pktmbuf_free(message.packet.mbuf);
+  for (const Wire& wire : wires_) {
+    void* frame = nullptr;
+    while (rte_ring_dequeue(wire.from, &frame) == 0)
+      rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
+  }
+  fast_path_.reset();
+  for (const Wire& wire : wires_) {
+    rte_ring_free(wire.to);
+    rte_ring_free(wire.from);
+  }
+}
+
+void Gateway::Receive(PortId port, const Bytes& frame) {
+  rte_mbuf* mbuf = MakeMbuf(frame).release();
+  ASSERT_EQ(rte_ring_enqueue(wires_[static_cast<size_t>(port)].to, mbuf), 0);
+}
+
+void Gateway::ReceiveIp(PortId port, const Bytes& packet) {
+  Bytes frame(14);
+  const MacAddress to = mac(port);
+  std::copy(to.begin(), to.end(), frame.begin());
+  std::copy(kHostMac.begin(), kHostMac.end(), frame.begin() + 6);
+  const bool v4 = !packet.empty() && packet[0] >> 4 == 4;
+  frame[12] = v4 ? 0x08 : 0x86;
+  frame[13] = v4 ? 0x00 : 0xdd;
+  frame.insert(frame.end(), packet.begin(), packet.end());
+  Receive(port, frame);
+}
+
+void Gateway::Run() {
+  constexpr int kIdleRounds = 3;
+  for (int idle = 0; idle < kIdleRounds; ++idle) {
+    if (fast_path_->RunOnce()) idle = 0;
+    std::array<UpMessage, 16> said;
+    const size_t count = fast_path_->PollUp(said);
+    for (size_t i = 0; i < count; ++i) {
+      const UpMessage& message = said[i];
+      const bool packet = message.kind == UpMessage::Kind::kPacket;
+      (packet ? punted_ : messages_).push_back(message);
+      if (message.kind == UpMessage::Kind::kResolveNeighbour && answer_neighbours) {
+        EXPECT_TRUE(
+            fast_path_->SetNeighbour(message.neighbour.port, message.neighbour.address, kHostMac)
+                .ok());
+      }
+    }
+    if (count > 0) idle = 0;
+  }
+}
+
+std::optional<Bytes> Gateway::Sent(PortId port) {
+  void* frame = nullptr;
+  if (rte_ring_dequeue(wires_[static_cast<size_t>(port)].from, &frame) != 0) return std::nullopt;
+  const MbufPtr mbuf(static_cast<rte_mbuf*>(frame));
+  return BytesOf(mbuf.get());
+}
+
+std::optional<Bytes> Gateway::SentIp(PortId port) {
+  std::optional<Bytes> frame = Sent(port);
+  if (!frame.has_value() || frame->size() < 34) return std::nullopt;
+  Bytes packet(frame->begin() + 14, frame->end());
+  // Without the padding of short frames.
+  const size_t length = packet[0] >> 4 == 4 ? LoadBigEndian<uint16_t>(&packet[2])
+                                            : 40u + LoadBigEndian<uint16_t>(&packet[4]);
+  packet.resize(std::min(packet.size(), length));
+  return packet;
+}
+
+std::optional<Bytes> Gateway::Punted(UpMessage* message) {
+  if (punted_.empty()) return std::nullopt;
+  const UpMessage first = punted_.front();
+  punted_.erase(punted_.begin());
+  if (message != nullptr) *message = first;
+  const MbufPtr mbuf(first.packet.mbuf);
+  return BytesOf(mbuf.get());
+}
+
+std::vector<UpMessage> Gateway::TakeMessages() { return std::exchange(messages_, {}); }
+
+size_t Gateway::CountMessages(UpMessage::Kind kind) const {
+  return static_cast<size_t>(
+      std::count_if(messages_.begin(), messages_.end(),
+                    [kind](const UpMessage& message) { return message.kind == kind; }));
+}
+
+uint64_t Gateway::drops(DropReason reason) {
+  for (const auto& [each, count] : fast_path_->Drops()) {
+    if (each == reason) return count;
+  }
+  return 0;
+}
+
+void Gateway::ExpectBalanced() {
+  const Accounting books = fast_path_->GetAccounting();
+  EXPECT_EQ(books.received + books.made_here,
+            books.sent + books.punted + books.consumed + books.dropped + books.held)
+      << "received " << books.received << ", made here " << books.made_here << "; sent "
+      << books.sent << ", punted " << books.punted << ", consumed " << books.consumed
+      << ", dropped " << books.dropped << ", held " << books.held;
+  EXPECT_EQ(drops(DropReason::kBug), 0u);
+}
+
+Gateway::Options FastPathTest::SiteOptions() {
+  return {.outside = {*InterfaceAddress::Parse("203.0.113.1/24"),
+                      *InterfaceAddress::Parse("2001:db8:113::1/64")},
+          .inside = {*InterfaceAddress::Parse("10.10.0.254/24"),
+                     *InterfaceAddress::Parse("2001:db8:10::fe/64")}};
+}
+
+void FastPathTest::SetTables(Gateway& gateway, std::vector<Policy> policies) {
+  const std::vector<Route> routes = {
+      {*IpPrefix::Parse("0.0.0.0/0"), kOutsidePort, Address("203.0.113.254")},
+      {*IpPrefix::Parse("::/0"), kOutsidePort, Address("2001:db8:113::fe")}};
+  ASSERT_TRUE(gateway.fast_path().SetTables(std::move(policies), routes).ok());
+  gateway.Run();
+}
+
+Policy FastPathTest::MakePolicy(PolicyAction action, const char* local, const char* remote) {
+  return {.name = "policy",
+          .action = action,
+          .local = {*TrafficSelector::Parse(local)},
+          .remote = {*TrafficSelector::Parse(remote)}};
+}
+
+void FastPathTest::TearDown() {
+  for (const auto& gateway : gateways_) gateway->ExpectBalanced();
+  gateways_.clear();
+}
+
+Gateway& FastPathTest::gateway() {
+  if (gateways_.empty()) AddGateway(SiteOptions());
+  return *gateways_.front();
+}
+
+Gateway& FastPathTest::AddGateway(const Gateway::Options& options) {
+  gateways_.push_back(std::make_unique<Gateway>(options));
+  return *gateways_.back();
+}
+
+}  // namespace sekisho::fastpath

@@ -1,0 +1,91 @@
+// tests/fastpath/fast_path_fixture.h: whole FastPaths over ring vdevs, driven round by round on the
+// test's own thread: no lcores, no sleeps. After each test the books of every FastPath must
+// balance.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <rte_ring.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fastpath/fast_path.h"
+#include "tests/fastpath/packet_builder.h"
+
+namespace sekisho::fastpath {
+
+// Two ports, an outside one and an inside one, whose far ends are in the test's hand.
+class Gateway {
+ public:
+  struct Options {
+    std::vector<InterfaceAddress> outside, inside;
+    uint16_t mtu = 1500;
+    std::vector<std::string> crypto_devices = {"crypto_openssl0"};
+  };
+  explicit Gateway(const Options& options);
+  ~Gateway();
+
+  FastPath& fast_path() { return *fast_path_; }
+  MacAddress mac(PortId port) const { return macs_[static_cast<size_t>(port)]; }
+
+  // A frame arrives; nothing happens to it before Run().
+  void Receive(PortId port, const Bytes& frame);
+  // Behind an Ethernet header from `kHostMac` to the port.
+  void ReceiveIp(PortId port, const Bytes& packet);
+  // Rounds until nothing is left to do; keeps what the worker said, and answers kResolveNeighbour
+  // with kHostMac unless told not to.
+  void Run();
+  // The next frame that left by the port, or nothing.
+  std::optional<Bytes> Sent(PortId port);
+  // The IP packet in it.
+  std::optional<Bytes> SentIp(PortId port);
+  // The payload of the next punted IKE message.
+  std::optional<Bytes> Punted(UpMessage* message = nullptr);
+  // Messages said since the last call, but packets.
+  std::vector<UpMessage> TakeMessages();
+  size_t CountMessages(UpMessage::Kind kind) const;
+
+  uint64_t drops(DropReason reason);
+  void ExpectBalanced();
+
+  bool answer_neighbours = true;
+
+ private:
+  struct Wire {
+    rte_ring* to = nullptr;
+    rte_ring* from = nullptr;
+  };
+  Wire AddPort(const std::string& name);
+
+  std::vector<Wire> wires_;
+  std::vector<MacAddress> macs_;
+  std::unique_ptr<FastPath> fast_path_;
+  std::vector<UpMessage> messages_;
+  std::vector<UpMessage> punted_;
+};
+
+inline constexpr PortId kOutsidePort{0}, kInsidePort{1};
+inline constexpr MacAddress kHostMac = {0x02, 0, 0, 0, 0, 0x77};
+
+// A gateway as a site has one: 203.0.113.1/24 and 2001:db8:113::1/64 outside, 10.10.0.254/24 and
+// 2001:db8:10::fe/64 inside, default routes outside.
+class FastPathTest : public testing::Test {
+ protected:
+  static Gateway::Options SiteOptions();
+  // Policies and the default routes; run into effect.
+  static void SetTables(Gateway& gateway, std::vector<Policy> policies);
+  static Policy MakePolicy(PolicyAction action, const char* local, const char* remote);
+
+  void TearDown() override;
+  // Made by the first use.
+  Gateway& gateway();
+  Gateway& AddGateway(const Gateway::Options& options);
+
+ private:
+  std::vector<std::unique_ptr<Gateway>> gateways_;
+};
+
+}  // namespace sekisho::fastpath
