@@ -98,6 +98,9 @@ size_t FragmentPacket(Worker& worker, rte_mbuf* packet, uint16_t mtu, FragmentLi
   if (v4) {
     std::memcpy(header.bytes, bytes.data(), own_header);
     header.size = own_header;
+    // An ESP packet's ID follows its SA, and two users behind one NAT are one address to the far
+    // side of it: pieces get an ID that this gateway counts.
+    if (ContextOf(packet).ours) StoreBigEndian<uint16_t>(header.bytes + 4, worker.ipv4_id++);
   } else {
     header = Ipv6Header(worker, bytes);
   }
@@ -117,7 +120,7 @@ size_t FragmentPacket(Worker& worker, rte_mbuf* packet, uint16_t mtu, FragmentLi
     const bool more = offset + take < payload.size();
     v4 ? FinishIpv4Piece(piece, offset, more) : FinishIpv6Piece(piece, offset, more);
     pieces[count++] = piece;
-    if (v4 && offset == 0) header = LaterIpv4Header(bytes.first(own_header));
+    if (v4 && offset == 0) header = LaterIpv4Header({header.bytes, own_header});
     offset += take;
   }
   return count;

@@ -1,0 +1,280 @@
+// Two gateways and the tunnel between them: what goes into one inside port comes out of the other.
+#include <gtest/gtest.h>
+
+#include "tests/fastpath/fast_path_fixture.h"
+
+namespace sekisho::fastpath {
+namespace {
+
+const EspSuite kSuite = {.encryption = {EncryptionId::kAesGcm16, 256}};
+
+SecretBytes Key(uint8_t fill) { return SecretBytes(Bytes(36, fill)); }
+
+class TunnelTest : public FastPathTest {
+ protected:
+  struct End {
+    Gateway* gateway;
+    const char* outside;
+    const char* inside_network;
+    Spi spi;  // of its inbound SA
+    SaHandle in, out;
+  };
+
+  // `nat_port`: UDP encapsulation, and the port that `b` is seen from. 0: plain ESP.
+  void SetUp(uint16_t nat_port, uint16_t mtu = 1500) {
+    a_ = {&AddGateway(SiteOptions()), "203.0.113.1", "10.10.0.0/24", {}, {}, {}};
+    b_ = {&AddGateway({.outside = {*InterfaceAddress::Parse("203.0.113.2/24")},
+                       .inside = {*InterfaceAddress::Parse("10.20.0.254/24")},
+                       .mtu = mtu,
+                       .crypto_devices = {"crypto_openssl1"}}),
+          "203.0.113.2",
+          "10.20.0.0/24",
+          {},
+          {},
+          {}};
+    SetTables(*a_.gateway, {MakePolicy(PolicyAction::kProtect, "10.10.0.0/24", "10.20.0.0/24")});
+    SetTables(*b_.gateway, {MakePolicy(PolicyAction::kProtect, "10.20.0.0/24", "10.10.0.0/24")});
+    Install(a_, b_, 1, nat_port);
+    Install(b_, a_, 2, nat_port);
+  }
+
+  Endpoint EndpointOf(const End& end, uint16_t nat_port) const {
+    const uint16_t port = nat_port == 0 ? 0 : &end == &b_ ? nat_port : kIkeNatTPort;
+    return {Address(end.outside), port};
+  }
+
+  // The SA pair that carries traffic from `from` to `to`.
+  void Install(End& from, End& to, uint8_t key, uint16_t nat_port) {
+    FastPath& receiver = to.gateway->fast_path();
+    to.spi = *receiver.AllocateSpi();
+    const TrafficSelectors from_net = {*TrafficSelector::Parse(from.inside_network)};
+    const TrafficSelectors to_net = {*TrafficSelector::Parse(to.inside_network)};
+    const bool udp = nat_port != 0;
+    // The peer behind the NAT sees itself on port 4500.
+    Endpoint own = EndpointOf(to, nat_port);
+    if (udp) own.port = kIkeNatTPort;
+    const absl::StatusOr<SaHandle> in =
+        receiver.InstallInbound({.spi = to.spi,
+                                 .suite = kSuite,
+                                 .encryption_key = Key(key),
+                                 .local = to_net,
+                                 .remote = from_net,
+                                 .local_endpoint = own,
+                                 .remote_endpoint = EndpointOf(from, nat_port),
+                                 .udp_encapsulation = udp});
+    ASSERT_TRUE(in.ok()) << in.status();
+    to.in = *in;
+    Endpoint source = EndpointOf(from, nat_port);
+    if (udp) source.port = kIkeNatTPort;
+    const absl::StatusOr<SaHandle> out =
+        from.gateway->fast_path().InstallOutbound({.spi = to.spi,
+                                                   .suite = kSuite,
+                                                   .encryption_key = Key(key),
+                                                   .local = from_net,
+                                                   .remote = to_net,
+                                                   .local_endpoint = source,
+                                                   .remote_endpoint = EndpointOf(to, nat_port),
+                                                   .udp_encapsulation = udp});
+    ASSERT_TRUE(out.ok()) << out.status();
+    from.out = *out;
+    a_.gateway->Run();
+    b_.gateway->Run();
+  }
+
+  // Everything that left `from` by the outside port arrives at `to`; returns how many frames.
+  size_t Carry(Gateway& from, Gateway& to) {
+    size_t carried = 0;
+    while (const std::optional<Bytes> packet = from.SentIp(kOutsidePort)) {
+      to.ReceiveIp(kOutsidePort, *packet);
+      ++carried;
+    }
+    to.Run();
+    return carried;
+  }
+
+  End a_, b_;
+};
+
+PacketBuilder AToB(uint16_t port = 80) { return Ipv4("10.10.0.5", "10.20.0.7").Udp(1234, port); }
+
+TEST_F(TunnelTest, CarriesPacketsBothWays) {
+  SetUp(/*nat_port=*/0);
+  a_.gateway->ReceiveIp(kInsidePort, AToB().Payload(100).Build());
+  a_.gateway->Run();
+  EXPECT_EQ(Carry(*a_.gateway, *b_.gateway), 1u);
+  EXPECT_EQ(b_.gateway->SentIp(kInsidePort),
+            Ipv4("10.10.0.5", "10.20.0.7").Ttl(62).Udp(1234, 80).Payload(100).Build());
+  b_.gateway->ReceiveIp(kInsidePort,
+                        Ipv4("10.20.0.7", "10.10.0.5").Udp(80, 1234).Payload(1000).Build());
+  b_.gateway->Run();
+  EXPECT_EQ(Carry(*b_.gateway, *a_.gateway), 1u);
+  EXPECT_EQ(a_.gateway->SentIp(kInsidePort),
+            Ipv4("10.20.0.7", "10.10.0.5").Ttl(62).Udp(80, 1234).Payload(1000).Build());
+  EXPECT_EQ(a_.gateway->fast_path().Counters(a_.out)->packets, 1u);
+  EXPECT_EQ(a_.gateway->fast_path().Counters(a_.in)->packets, 1u);
+}
+
+// What leaves is ESP, and neither addresses nor payload of the inner packet can be read in it.
+TEST_F(TunnelTest, NothingOfTheInnerPacketLeavesInClear) {
+  SetUp(/*nat_port=*/0);
+  const Bytes inner = AToB().Payload(100, 0x40).Build();
+  a_.gateway->ReceiveIp(kInsidePort, inner);
+  a_.gateway->Run();
+  const std::optional<Bytes> outer = a_.gateway->SentIp(kOutsidePort);
+  ASSERT_TRUE(outer.has_value());
+  EXPECT_EQ((*outer)[9], 50);
+  EXPECT_EQ(std::search(outer->begin(), outer->end(), inner.begin() + 28, inner.begin() + 60),
+            outer->end());
+  EXPECT_EQ(std::search(outer->begin(), outer->end(), inner.begin() + 12, inner.begin() + 20),
+            outer->end());
+}
+
+TEST_F(TunnelTest, GatewayAnswersPingThroughTheTunnel) {
+  SetUp(/*nat_port=*/0);
+  a_.gateway->ReceiveIp(kInsidePort,
+                        Ipv4("10.10.0.5", "10.20.0.254").IcmpEcho(3, 4).Payload(20).Build());
+  a_.gateway->Run();
+  Carry(*a_.gateway, *b_.gateway);
+  EXPECT_FALSE(b_.gateway->SentIp(kInsidePort).has_value());
+  EXPECT_EQ(Carry(*b_.gateway, *a_.gateway), 1u);
+  const std::optional<Bytes> reply = a_.gateway->SentIp(kInsidePort);
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(Bytes(reply->begin() + 12, reply->begin() + 20), FromHex("0a1400fe 0a0a0005"));
+  EXPECT_EQ((*reply)[20], 0);
+}
+
+// RFC 7296, 2.23: an authenticated packet from another port is told upward once, and the slow path
+// moves the outbound SA after it.
+TEST_F(TunnelTest, FollowsThePeersPortBehindNat) {
+  SetUp(/*nat_port=*/40001);
+  b_.gateway->ReceiveIp(kInsidePort, Ipv4("10.20.0.7", "10.10.0.5").Udp(80, 1234).Build());
+  b_.gateway->Run();
+  std::optional<Bytes> esp = b_.gateway->SentIp(kOutsidePort);
+  ASSERT_TRUE(esp.has_value());
+  // The NAT now maps it to another port.
+  StoreBigEndian<uint16_t>(&(*esp)[20], 40777);
+  a_.gateway->ReceiveIp(kOutsidePort, *esp);
+  a_.gateway->Run();
+  EXPECT_TRUE(a_.gateway->SentIp(kInsidePort).has_value());
+  std::vector<UpMessage> moved;
+  for (const UpMessage& message : a_.gateway->TakeMessages()) {
+    if (message.kind == UpMessage::Kind::kPeerMoved) moved.push_back(message);
+  }
+  ASSERT_EQ(moved.size(), 1u);
+  EXPECT_EQ(moved[0].peer_moved.remote.ToString(), "203.0.113.2:40777");
+  EXPECT_EQ(moved[0].peer_moved.slot, a_.in.slot);
+  ASSERT_TRUE(a_.gateway->fast_path()
+                  .MovePeer(a_.out, moved[0].peer_moved.local, moved[0].peer_moved.remote)
+                  .ok());
+  a_.gateway->ReceiveIp(kInsidePort, AToB().Build());
+  a_.gateway->Run();
+  const std::optional<Bytes> back = a_.gateway->SentIp(kOutsidePort);
+  ASSERT_TRUE(back.has_value());
+  EXPECT_EQ(LoadBigEndian<uint16_t>(&(*back)[22]), 40777);
+}
+
+TEST_F(TunnelTest, ReplayedAndForgedPacketsAreDropped) {
+  SetUp(/*nat_port=*/0);
+  a_.gateway->ReceiveIp(kInsidePort, AToB().Payload(64).Build());
+  a_.gateway->Run();
+  std::optional<Bytes> esp = a_.gateway->SentIp(kOutsidePort);
+  ASSERT_TRUE(esp.has_value());
+  b_.gateway->ReceiveIp(kOutsidePort, *esp);
+  b_.gateway->ReceiveIp(kOutsidePort, *esp);
+  (*esp)[27] ^= 0x10;  // sequence number
+  b_.gateway->ReceiveIp(kOutsidePort, *esp);
+  b_.gateway->Run();
+  EXPECT_TRUE(b_.gateway->SentIp(kInsidePort).has_value());
+  EXPECT_FALSE(b_.gateway->SentIp(kInsidePort).has_value());
+  EXPECT_EQ(b_.gateway->drops(DropReason::kEspReplayed), 1u);
+  EXPECT_EQ(b_.gateway->drops(DropReason::kEspIntegrity), 1u);
+}
+
+// After Remove() nothing leaves or enters under the SA, and the slot comes back.
+TEST_F(TunnelTest, RemovedSasRetire) {
+  SetUp(/*nat_port=*/0);
+  ASSERT_EQ(a_.gateway->fast_path().outbound_sas(), 1u);
+  ASSERT_TRUE(a_.gateway->fast_path().Remove(a_.out).ok());
+  ASSERT_TRUE(b_.gateway->fast_path().Remove(b_.in).ok());
+  EXPECT_FALSE(a_.gateway->fast_path().Remove(a_.out).ok());
+  a_.gateway->Run();
+  b_.gateway->Run();
+  EXPECT_EQ(a_.gateway->CountMessages(UpMessage::Kind::kSaRetired), 1u);
+  EXPECT_EQ(b_.gateway->CountMessages(UpMessage::Kind::kSaRetired), 1u);
+  EXPECT_EQ(a_.gateway->fast_path().outbound_sas(), 0u);
+  EXPECT_EQ(b_.gateway->fast_path().inbound_sas(), 0u);
+  a_.gateway->ReceiveIp(kInsidePort, AToB().Build());
+  a_.gateway->Run();
+  EXPECT_EQ(a_.gateway->drops(DropReason::kSpdNoSa), 1u);
+  EXPECT_FALSE(a_.gateway->SentIp(kOutsidePort).has_value());
+}
+
+// A packet that is too large once encapsulated, and may be cut, crosses as fragments of the ESP
+// packet; the far gateway puts them together.
+TEST_F(TunnelTest, CutsWhatMayBeCut) {
+  SetUp(/*nat_port=*/kIkeNatTPort);
+  a_.gateway->ReceiveIp(kInsidePort, AToB().Payload(1472).Build());
+  a_.gateway->Run();
+  EXPECT_EQ(Carry(*a_.gateway, *b_.gateway), 2u);
+  EXPECT_EQ(b_.gateway->SentIp(kInsidePort),
+            Ipv4("10.10.0.5", "10.20.0.7").Ttl(62).Udp(1234, 80).Payload(1472).Build());
+}
+
+// One that may not be cut is told to its sender, with the size that would have fitted; and one of
+// that size then fits exactly.
+TEST_F(TunnelTest, TellsTheInnerMtuToTheSender) {
+  SetUp(/*nat_port=*/40001);
+  a_.gateway->ReceiveIp(
+      kInsidePort, Ipv4("10.10.0.5", "10.20.0.7").DontFragment().Udp(1, 2).Payload(1472).Build());
+  a_.gateway->Run();
+  EXPECT_EQ(a_.gateway->drops(DropReason::kTooBig), 1u);
+  const std::optional<Bytes> error = a_.gateway->SentIp(kInsidePort);
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ((*error)[20], 3);
+  EXPECT_EQ((*error)[21], 4);
+  const size_t mtu = LoadBigEndian<uint16_t>(&(*error)[26]);
+  EXPECT_GT(mtu, 1400u);
+  a_.gateway->ReceiveIp(
+      kInsidePort,
+      Ipv4("10.10.0.5", "10.20.0.7").DontFragment().Udp(1, 2).Payload(mtu - 28).Build());
+  a_.gateway->Run();
+  const std::optional<Bytes> esp = a_.gateway->SentIp(kOutsidePort);
+  ASSERT_TRUE(esp.has_value());
+  EXPECT_LE(esp->size(), 1500u);
+  EXPECT_GT(esp->size(), 1496u);
+}
+
+// A packet that came in fragments is seen whole by the policy, and crosses.
+TEST_F(TunnelTest, ProtectsFragmentsAsTheWholePacket) {
+  SetUp(/*nat_port=*/0);
+  const Bytes whole = AToB().Payload(2000).Build();
+  const ByteSpan payload = ByteSpan(whole).subspan(20);
+  const auto piece = [&](uint16_t offset, size_t size, bool more) {
+    return Ipv4("10.10.0.5", "10.20.0.7")
+        .Id(9)
+        .Fragment(offset, more)
+        .Protocol(17)
+        .Payload(payload.subspan(offset, size))
+        .Build();
+  };
+  a_.gateway->ReceiveIp(kInsidePort, piece(1480, payload.size() - 1480, false));
+  a_.gateway->ReceiveIp(kInsidePort, piece(0, 1480, true));
+  a_.gateway->Run();
+  EXPECT_EQ(Carry(*a_.gateway, *b_.gateway), 2u);
+  size_t bytes = 0;
+  while (const std::optional<Bytes> out = b_.gateway->SentIp(kInsidePort))
+    bytes += out->size() - 20;
+  EXPECT_EQ(bytes, payload.size());
+}
+
+// ESP for an SPI that nobody has.
+TEST_F(TunnelTest, UnknownSpiIsDropped) {
+  SetUp(/*nat_port=*/0);
+  a_.gateway->ReceiveIp(kOutsidePort,
+                        Ipv4("203.0.113.2", "203.0.113.1").Esp(0x12345678, 1).Payload(64).Build());
+  a_.gateway->Run();
+  EXPECT_EQ(a_.gateway->drops(DropReason::kEspUnknownSpi), 1u);
+}
+
+}  // namespace
+}  // namespace sekisho::fastpath
