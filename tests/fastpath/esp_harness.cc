@@ -1,0 +1,248 @@
+#include "tests/fastpath/esp_harness.h"
+
+#include <netinet/in.h>
+
+#include <utility>
+
+#include "common/check.h"
+#include "fastpath/parse.h"
+
+namespace sekisho::fastpath {
+namespace {
+
+constexpr int kRoundsMax = 1000;
+
+DownMessage SaMessage(DownMessage::Kind kind, const SaHandle& sa) {
+  DownMessage message;
+  message.kind = kind;
+  message.sa = {.slot = sa.slot, .generation = sa.generation};
+  return message;
+}
+
+SecretBytes Pattern(size_t bytes, uint8_t first) {
+  SecretBytes key(bytes);
+  for (size_t i = 0; i < bytes; ++i) key.mutable_span()[i] = static_cast<uint8_t>(first + 7 * i);
+  return key;
+}
+
+void Append(const PacketList& list, std::vector<MbufPtr>& packets) {
+  for (rte_mbuf* mbuf : list.burst()) packets.emplace_back(mbuf);
+}
+
+// As parse does for what is for us.
+void ParseOuter(rte_mbuf* mbuf) {
+  PacketContext& context = ContextOf(mbuf);
+  SEKISHO_CHECK(ParseIp(mbuf, context));
+  context.kind = context.protocol == IPPROTO_UDP ? PacketKind::kEspInUdp : PacketKind::kEsp;
+  context.outer_local = {DestinationOf(mbuf, context), context.destination_port};
+  context.outer_remote = {SourceOf(mbuf, context), context.source_port};
+}
+
+}  // namespace
+
+std::vector<std::string> AllSuiteNames() {
+  std::vector<std::string> names;
+  for (const EncryptionTraits& encryption : AllEncryption()) {
+    for (const bool esn : {false, true}) {
+      if (encryption.aead) {
+        names.push_back(EspSuite{encryption.encryption, IntegrityId::kNone, esn}.ToString());
+        continue;
+      }
+      for (const IntegrityTraits& integrity : AllIntegrity()) {
+        names.push_back(EspSuite{encryption.encryption, integrity.id, esn}.ToString());
+      }
+    }
+  }
+  return names;
+}
+
+EspSuite SuiteOf(const std::string& name) {
+  const auto proposal = AlgorithmProposal::ParseEsp(name);
+  SEKISHO_CHECK(proposal.ok());
+  EspSuite suite;
+  suite.encryption = proposal->encryption.at(0);
+  if (!proposal->integrity.empty()) suite.integrity = proposal->integrity.at(0);
+  suite.esn = !proposal->esn.empty() && proposal->esn.at(0) == EsnId::kEsn;
+  return suite;
+}
+
+SecretBytes TestEncryptionKey(const EspSuite& suite) {
+  const EncryptionTraits& traits = *FindEncryption(suite.encryption);
+  return Pattern(size_t{traits.key_bytes} + traits.salt_bytes, 0x11);
+}
+
+SecretBytes TestIntegrityKey(const EspSuite& suite) {
+  const IntegrityTraits* traits = FindIntegrity(suite.integrity);
+  return traits == nullptr ? SecretBytes() : Pattern(traits->key_bytes, 0x77);
+}
+
+OutboundSaParameters OutboundParameters(const TestSa& sa, Spi spi) {
+  return {
+      .spi = spi,
+      .suite = sa.suite,
+      .encryption_key = sa.encryption_key.empty() ? TestEncryptionKey(sa.suite) : sa.encryption_key,
+      .integrity_key = sa.integrity_key.empty() ? TestIntegrityKey(sa.suite) : sa.integrity_key,
+      .local = sa.local,
+      .remote = sa.remote,
+      .local_endpoint = sa.local_endpoint,
+      .remote_endpoint = sa.remote_endpoint,
+      .udp_encapsulation = sa.udp_encapsulation,
+      .soft_bytes = sa.soft_bytes,
+      .soft_packets = sa.soft_packets};
+}
+
+InboundSaParameters InboundParameters(const TestSa& sa, Spi spi) {
+  return {
+      .spi = spi,
+      .suite = sa.suite,
+      .encryption_key = sa.encryption_key.empty() ? TestEncryptionKey(sa.suite) : sa.encryption_key,
+      .integrity_key = sa.integrity_key.empty() ? TestIntegrityKey(sa.suite) : sa.integrity_key,
+      .local = sa.local,
+      .remote = sa.remote,
+      .local_endpoint = sa.local_endpoint,
+      .remote_endpoint = sa.remote_endpoint,
+      .udp_encapsulation = sa.udp_encapsulation};
+}
+
+TestSa Mirrored(TestSa sa) {
+  std::swap(sa.local, sa.remote);
+  std::swap(sa.local_endpoint, sa.remote_endpoint);
+  return sa;
+}
+
+std::vector<DropReason> EspResult::Reasons() const {
+  std::vector<DropReason> reasons;
+  for (const MbufPtr& mbuf : dropped) reasons.push_back(ContextOf(mbuf.get()).reason);
+  return reasons;
+}
+
+EspHarness::EspHarness(const std::string& device, uint32_t window, uint32_t slots,
+                       uint16_t queue_size) {
+  EnsureEal();
+  SEKISHO_CHECK(CreateVdev(device));
+  auto created = CryptodevBackend::Create(
+      {.devices = {device}, .workers = 1, .sessions_max = 2 * slots, .queue_size = queue_size});
+  if (!created.ok()) std::fprintf(stderr, "%s\n", created.status().ToString().c_str());
+  SEKISHO_CHECK(created.ok());
+  backend = *std::move(created);
+  inbound = *InboundSad::Create(WorkerId{0}, slots, window, *backend);
+  outbound = *OutboundSad::Create(slots, *backend);
+  worker.inbound = inbound.get();
+  worker.outbound = outbound.get();
+  worker.crypto = backend.get();
+}
+
+SaHandle EspHarness::InstallInbound(const TestSa& sa, Spi spi) {
+  const auto handle = inbound->Fill(InboundParameters(sa, spi));
+  if (!handle.ok()) std::fprintf(stderr, "%s\n", handle.status().ToString().c_str());
+  SEKISHO_CHECK(handle.ok());
+  SEKISHO_CHECK(HandleSaMessage(worker, SaMessage(DownMessage::Kind::kInstallInboundSa, *handle)));
+  return *handle;
+}
+
+SaHandle EspHarness::InstallOutbound(const TestSa& sa, Spi spi) {
+  const auto handle = outbound->Fill(OutboundParameters(sa, spi));
+  if (!handle.ok()) std::fprintf(stderr, "%s\n", handle.status().ToString().c_str());
+  SEKISHO_CHECK(handle.ok());
+  SEKISHO_CHECK(HandleSaMessage(worker, SaMessage(DownMessage::Kind::kInstallOutboundSa, *handle)));
+  return *handle;
+}
+
+Spi EspHarness::Loop(const TestSa& sa) {
+  const Spi spi = *inbound->AllocateSpi();
+  InstallInbound(sa, spi);
+  InstallOutbound(Mirrored(sa), spi);
+  return spi;
+}
+
+void EspHarness::RemoveInbound(const SaHandle& sa) {
+  SEKISHO_CHECK(inbound->CheckInstalled(sa).ok());
+  inbound->MarkRemoved(sa);
+  SEKISHO_CHECK(HandleSaMessage(worker, SaMessage(DownMessage::Kind::kRemoveInboundSa, sa)));
+}
+
+void EspHarness::RemoveOutbound(const SaHandle& sa) {
+  SEKISHO_CHECK(outbound->CheckInstalled(sa).ok());
+  outbound->MarkRemoved(sa);
+  SEKISHO_CHECK(HandleSaMessage(worker, SaMessage(DownMessage::Kind::kRemoveOutboundSa, sa)));
+}
+
+void EspHarness::TakeSpi(Spi spi) {
+  for (;;) {
+    const Spi got = *inbound->AllocateSpi();
+    if (got == spi) return;
+    inbound->ReleaseSpi(got);
+  }
+}
+
+EspResult EspHarness::Encap(std::vector<MbufPtr> packets) {
+  EspResult result;
+  PacketList ready;
+  for (MbufPtr& packet : packets) {
+    SEKISHO_CHECK(ParseIp(packet.get(), ContextOf(packet.get())));
+    ready.Add(packet.release());
+  }
+  outbound->LookUp(ready.burst());
+  PacketList with_sa, dropped, passed;
+  for (rte_mbuf* mbuf : ready.burst()) {
+    if (ContextOf(mbuf).outbound_sa != nullptr) {
+      with_sa.Add(mbuf);
+    } else {
+      dropped.Add(mbuf, DropReason::kSpdNoSa);
+    }
+  }
+  EspEncapSubmit(worker, with_sa.burst(), dropped);
+  for (int i = 0; i < kRoundsMax && backend->InFlight(worker.id) != 0; ++i) {
+    EspEncapFinish(worker, passed, dropped);
+  }
+  Append(passed, result.passed);
+  Append(dropped, result.dropped);
+  return result;
+}
+
+void EspHarness::Submit(std::vector<MbufPtr> packets, EspResult& result) {
+  PacketList ready, dropped;
+  for (MbufPtr& packet : packets) {
+    ParseOuter(packet.get());
+    ready.Add(packet.release());
+  }
+  EspDecapSubmit(worker, ready.burst(), dropped);
+  Append(dropped, result.dropped);
+}
+
+void EspHarness::Finish(EspResult& result) {
+  for (int i = 0; i < kRoundsMax && backend->InFlight(worker.id) != 0; ++i) {
+    PacketList passed, dropped;
+    EspDecapFinish(worker, passed, dropped);
+    Append(passed, result.passed);
+    Append(dropped, result.dropped);
+  }
+}
+
+EspResult EspHarness::Decap(std::vector<MbufPtr> packets) {
+  EspResult result;
+  Submit(std::move(packets), result);
+  Finish(result);
+  return result;
+}
+
+EspResult EspHarness::Encap(MbufPtr packet) {
+  std::vector<MbufPtr> packets;
+  packets.push_back(std::move(packet));
+  return Encap(std::move(packets));
+}
+
+EspResult EspHarness::Decap(MbufPtr packet) {
+  std::vector<MbufPtr> packets;
+  packets.push_back(std::move(packet));
+  return Decap(std::move(packets));
+}
+
+std::vector<UpMessage> EspHarness::TakeUp() {
+  const auto messages = worker.up.messages();
+  std::vector<UpMessage> result(messages.begin(), messages.end());
+  worker.up.Remove(static_cast<uint16_t>(result.size()));
+  return result;
+}
+
+}  // namespace sekisho::fastpath
