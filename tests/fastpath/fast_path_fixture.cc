@@ -142,7 +142,15 @@ std::optional<Bytes> Gateway::Punted(UpMessage* message) {
   return BytesOf(mbuf.get());
 }
 
-std::vector<UpMessage> Gateway::TakeMessages() { return std::exchange(messages_, {}); }
+std::optional<UpMessage> Gateway::TakeMessage(UpMessage::Kind kind) {
+  const auto found =
+      std::find_if(messages_.begin(), messages_.end(),
+                   [kind](const UpMessage& message) { return message.kind == kind; });
+  if (found == messages_.end()) return std::nullopt;
+  const UpMessage message = *found;
+  messages_.erase(found);
+  return message;
+}
 
 size_t Gateway::CountMessages(UpMessage::Kind kind) const {
   return static_cast<size_t>(

@@ -44,8 +44,8 @@ class Gateway {
   std::optional<Bytes> SentIp(PortId port);
   // The payload of the next punted IKE message.
   std::optional<Bytes> Punted(UpMessage* message = nullptr);
-  // Messages said since the last call, but packets.
-  std::vector<UpMessage> TakeMessages();
+  // The first message of this kind that was not taken yet; packets are Punted()'s.
+  std::optional<UpMessage> TakeMessage(UpMessage::Kind kind);
   size_t CountMessages(UpMessage::Kind kind) const;
 
   uint64_t drops(DropReason reason);

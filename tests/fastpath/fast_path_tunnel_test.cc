@@ -156,15 +156,12 @@ TEST_F(TunnelTest, FollowsThePeersPortBehindNat) {
   a_.gateway->ReceiveIp(kOutsidePort, *esp);
   a_.gateway->Run();
   EXPECT_TRUE(a_.gateway->SentIp(kInsidePort).has_value());
-  std::vector<UpMessage> moved;
-  for (const UpMessage& message : a_.gateway->TakeMessages()) {
-    if (message.kind == UpMessage::Kind::kPeerMoved) moved.push_back(message);
-  }
-  ASSERT_EQ(moved.size(), 1u);
-  EXPECT_EQ(moved[0].peer_moved.remote.ToString(), "203.0.113.2:40777");
-  EXPECT_EQ(moved[0].peer_moved.slot, a_.in.slot);
+  const std::optional<UpMessage> moved = a_.gateway->TakeMessage(UpMessage::Kind::kPeerMoved);
+  ASSERT_TRUE(moved.has_value());
+  EXPECT_EQ(moved->peer_moved.remote.ToString(), "203.0.113.2:40777");
+  EXPECT_EQ(moved->peer_moved.slot, a_.in.slot);
   ASSERT_TRUE(a_.gateway->fast_path()
-                  .MovePeer(a_.out, moved[0].peer_moved.local, moved[0].peer_moved.remote)
+                  .MovePeer(a_.out, moved->peer_moved.local, moved->peer_moved.remote)
                   .ok());
   a_.gateway->ReceiveIp(kInsidePort, AToB().Build());
   a_.gateway->Run();
