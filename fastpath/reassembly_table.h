@@ -16,7 +16,7 @@ inline constexpr uint32_t kReassemblyTimeoutSeconds = 5;
 
 struct ReassemblyTable {
   struct Free {
-    void operator()(rte_ip_frag_tbl* table) const { rte_ip_frag_table_destroy(table); }
+    void operator()(rte_ip_frag_tbl* freed) const { rte_ip_frag_table_destroy(freed); }
   };
   std::unique_ptr<rte_ip_frag_tbl, Free> table;
   rte_ip_frag_death_row given_up = {};  // fragments that the table let go of

@@ -21,7 +21,7 @@ class TunnelTest : public FastPathTest {
   };
 
   // `nat_port`: UDP encapsulation, and the port that `b` is seen from. 0: plain ESP.
-  void SetUp(uint16_t nat_port, uint16_t mtu = 1500) {
+  void Connect(uint16_t nat_port, uint16_t mtu = 1500) {
     a_ = {&AddGateway(SiteOptions()), "203.0.113.1", "10.10.0.0/24", {}, {}, {}};
     b_ = {&AddGateway({.outside = {*InterfaceAddress::Parse("203.0.113.2/24")},
                        .inside = {*InterfaceAddress::Parse("10.20.0.254/24")},
@@ -98,7 +98,7 @@ class TunnelTest : public FastPathTest {
 PacketBuilder AToB(uint16_t port = 80) { return Ipv4("10.10.0.5", "10.20.0.7").Udp(1234, port); }
 
 TEST_F(TunnelTest, CarriesPacketsBothWays) {
-  SetUp(/*nat_port=*/0);
+  Connect(/*nat_port=*/0);
   a_.gateway->ReceiveIp(kInsidePort, AToB().Payload(100).Build());
   a_.gateway->Run();
   EXPECT_EQ(Carry(*a_.gateway, *b_.gateway), 1u);
@@ -116,7 +116,7 @@ TEST_F(TunnelTest, CarriesPacketsBothWays) {
 
 // What leaves is ESP, and neither addresses nor payload of the inner packet can be read in it.
 TEST_F(TunnelTest, NothingOfTheInnerPacketLeavesInClear) {
-  SetUp(/*nat_port=*/0);
+  Connect(/*nat_port=*/0);
   const Bytes inner = AToB().Payload(100, 0x40).Build();
   a_.gateway->ReceiveIp(kInsidePort, inner);
   a_.gateway->Run();
@@ -130,7 +130,7 @@ TEST_F(TunnelTest, NothingOfTheInnerPacketLeavesInClear) {
 }
 
 TEST_F(TunnelTest, GatewayAnswersPingThroughTheTunnel) {
-  SetUp(/*nat_port=*/0);
+  Connect(/*nat_port=*/0);
   a_.gateway->ReceiveIp(kInsidePort,
                         Ipv4("10.10.0.5", "10.20.0.254").IcmpEcho(3, 4).Payload(20).Build());
   a_.gateway->Run();
@@ -146,7 +146,7 @@ TEST_F(TunnelTest, GatewayAnswersPingThroughTheTunnel) {
 // RFC 7296, 2.23: an authenticated packet from another port is told upward once, and the slow path
 // moves the outbound SA after it.
 TEST_F(TunnelTest, FollowsThePeersPortBehindNat) {
-  SetUp(/*nat_port=*/40001);
+  Connect(/*nat_port=*/40001);
   b_.gateway->ReceiveIp(kInsidePort, Ipv4("10.20.0.7", "10.10.0.5").Udp(80, 1234).Build());
   b_.gateway->Run();
   std::optional<Bytes> esp = b_.gateway->SentIp(kOutsidePort);
@@ -171,7 +171,7 @@ TEST_F(TunnelTest, FollowsThePeersPortBehindNat) {
 }
 
 TEST_F(TunnelTest, ReplayedAndForgedPacketsAreDropped) {
-  SetUp(/*nat_port=*/0);
+  Connect(/*nat_port=*/0);
   a_.gateway->ReceiveIp(kInsidePort, AToB().Payload(64).Build());
   a_.gateway->Run();
   std::optional<Bytes> esp = a_.gateway->SentIp(kOutsidePort);
@@ -189,7 +189,7 @@ TEST_F(TunnelTest, ReplayedAndForgedPacketsAreDropped) {
 
 // After Remove() nothing leaves or enters under the SA, and the slot comes back.
 TEST_F(TunnelTest, RemovedSasRetire) {
-  SetUp(/*nat_port=*/0);
+  Connect(/*nat_port=*/0);
   ASSERT_EQ(a_.gateway->fast_path().outbound_sas(), 1u);
   ASSERT_TRUE(a_.gateway->fast_path().Remove(a_.out).ok());
   ASSERT_TRUE(b_.gateway->fast_path().Remove(b_.in).ok());
@@ -209,7 +209,7 @@ TEST_F(TunnelTest, RemovedSasRetire) {
 // A packet that is too large once encapsulated, and may be cut, crosses as fragments of the ESP
 // packet; the far gateway puts them together.
 TEST_F(TunnelTest, CutsWhatMayBeCut) {
-  SetUp(/*nat_port=*/kIkeNatTPort);
+  Connect(/*nat_port=*/kIkeNatTPort);
   a_.gateway->ReceiveIp(kInsidePort, AToB().Payload(1472).Build());
   a_.gateway->Run();
   EXPECT_EQ(Carry(*a_.gateway, *b_.gateway), 2u);
@@ -220,7 +220,7 @@ TEST_F(TunnelTest, CutsWhatMayBeCut) {
 // One that may not be cut is told to its sender, with the size that would have fitted; and one of
 // that size then fits exactly.
 TEST_F(TunnelTest, TellsTheInnerMtuToTheSender) {
-  SetUp(/*nat_port=*/40001);
+  Connect(/*nat_port=*/40001);
   a_.gateway->ReceiveIp(
       kInsidePort, Ipv4("10.10.0.5", "10.20.0.7").DontFragment().Udp(1, 2).Payload(1472).Build());
   a_.gateway->Run();
@@ -243,7 +243,7 @@ TEST_F(TunnelTest, TellsTheInnerMtuToTheSender) {
 
 // A packet that came in fragments is seen whole by the policy, and crosses.
 TEST_F(TunnelTest, ProtectsFragmentsAsTheWholePacket) {
-  SetUp(/*nat_port=*/0);
+  Connect(/*nat_port=*/0);
   const Bytes whole = AToB().Payload(2000).Build();
   const ByteSpan payload = ByteSpan(whole).subspan(20);
   const auto piece = [&](uint16_t offset, size_t size, bool more) {
@@ -266,7 +266,7 @@ TEST_F(TunnelTest, ProtectsFragmentsAsTheWholePacket) {
 
 // ESP for an SPI that nobody has.
 TEST_F(TunnelTest, UnknownSpiIsDropped) {
-  SetUp(/*nat_port=*/0);
+  Connect(/*nat_port=*/0);
   a_.gateway->ReceiveIp(kOutsidePort,
                         Ipv4("203.0.113.2", "203.0.113.1").Esp(0x12345678, 1).Payload(64).Build());
   a_.gateway->Run();
