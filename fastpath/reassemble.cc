@@ -121,10 +121,13 @@ rte_mbuf* Reassemble(Worker& worker, rte_mbuf* fragment) {
 }
 
 void ExpireFragments(Worker& worker) {
-  if (worker.reassembly.held == 0) return;
-  rte_ip_frag_table_del_expired_entries(worker.reassembly.table.get(), &worker.reassembly.given_up,
-                                        worker.now_tsc);
-  DropGivenUp(worker, DropReason::kReassemblyTimeout);
+  // One call gives up no more than a death row holds.
+  for (uint64_t before = 0; worker.reassembly.held > 0 && worker.reassembly.held != before;) {
+    before = worker.reassembly.held;
+    rte_ip_frag_table_del_expired_entries(worker.reassembly.table.get(),
+                                          &worker.reassembly.given_up, worker.now_tsc);
+    DropGivenUp(worker, DropReason::kReassemblyTimeout);
+  }
 }
 
 }  // namespace sekisho::fastpath
