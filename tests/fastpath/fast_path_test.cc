@@ -1,6 +1,7 @@
 #include "fastpath/fast_path.h"
 
 #include <gtest/gtest.h>
+#include <rte_eth_ring.h>
 
 #include <array>
 #include <cstring>
@@ -337,6 +338,35 @@ TEST_F(FastPathTest, CreateNamesThePortThatIsMissing) {
   EXPECT_EQ(status.message(),
             "port wan: device net_ring_nowhere: DPDK does not have it; check its name, driver and "
             "network interface");
+}
+
+// Whatever is wrong after the ports were opened, they can be opened again.
+TEST_F(FastPathTest, FailedCreateLeavesNothingBehind) {
+  rte_ring* const wire = rte_ring_create("undo", 64, SOCKET_ID_ANY, 0);
+  ASSERT_GE(rte_eth_from_ring(wire), 0);
+  ASSERT_TRUE(CreateVdev("crypto_openssl2"));
+  FastPathConfig config;
+  config.ports.push_back({.name = "wan", .device = "net_ring_undo"});
+  config.worker_lcores = {1};
+  config.inbound_sas_max = config.outbound_sas_max = 16;
+  config.mbufs = 512;
+  FastPathConfig wrong = config;
+  wrong.crypto_devices = {"crypto_nowhere"};
+  EXPECT_FALSE(FastPath::Create(wrong).ok());
+  wrong = config;
+  wrong.crypto_devices = {"crypto_openssl2"};
+  wrong.ports.push_back({.name = "lan", .device = "net_ring_nowhere"});
+  EXPECT_FALSE(FastPath::Create(wrong).ok());
+  wrong = config;
+  wrong.ports[0].mtu = 100;
+  EXPECT_EQ(FastPath::Create(wrong).status().message(),
+            "port wan: found an MTU of 100, want 576 to 9600");
+  wrong = config;
+  wrong.mbufs = 1u << 24;
+  EXPECT_TRUE(absl::IsResourceExhausted(FastPath::Create(wrong).status()));
+  config.crypto_devices = {"crypto_openssl2"};
+  EXPECT_TRUE(FastPath::Create(config).ok());
+  rte_ring_free(wire);
 }
 
 TEST_F(FastPathTest, StateForShowCommands) {

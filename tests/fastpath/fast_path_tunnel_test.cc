@@ -21,13 +21,15 @@ class TunnelTest : public FastPathTest {
   };
 
   // `nat_port`: UDP encapsulation, and the port that `b` is seen from. 0: plain ESP.
-  void Connect(uint16_t nat_port, uint16_t mtu = 1500) {
-    a_ = {&AddGateway(SiteOptions()), "203.0.113.1", "10.10.0.0/24", {}, {}, {}};
-    b_ = {&AddGateway({.outside = {*InterfaceAddress::Parse("203.0.113.2/24")},
+  void Connect(uint16_t nat_port, uint16_t mtu = 1500, const char* a_outside = "203.0.113.1",
+               const char* b_outside = "203.0.113.2") {
+    a_ = {&AddGateway(SiteOptions()), a_outside, "10.10.0.0/24", {}, {}, {}};
+    b_ = {&AddGateway({.outside = {*InterfaceAddress::Parse("203.0.113.2/24"),
+                                   *InterfaceAddress::Parse("2001:db8:113::2/64")},
                        .inside = {*InterfaceAddress::Parse("10.20.0.254/24")},
                        .mtu = mtu,
                        .crypto_devices = {"crypto_openssl1"}}),
-          "203.0.113.2",
+          b_outside,
           "10.20.0.0/24",
           {},
           {},
@@ -262,6 +264,19 @@ TEST_F(TunnelTest, ProtectsFragmentsAsTheWholePacket) {
   while (const std::optional<Bytes> out = b_.gateway->SentIp(kInsidePort))
     bytes += out->size() - 20;
   EXPECT_EQ(bytes, payload.size());
+}
+
+// The same over IPv6 outside, with and without UDP.
+TEST_F(TunnelTest, CarriesPacketsOverIpv6) {
+  for (const uint16_t port : {uint16_t{0}, kIkeNatTPort}) {
+    Connect(port, 1500, "2001:db8:113::1", "2001:db8:113::2");
+    a_.gateway->ReceiveIp(kInsidePort, AToB().Payload(1472).Build());
+    a_.gateway->Run();
+    EXPECT_EQ(Carry(*a_.gateway, *b_.gateway), 2u);
+    EXPECT_EQ(b_.gateway->SentIp(kInsidePort),
+              Ipv4("10.10.0.5", "10.20.0.7").Ttl(62).Udp(1234, 80).Payload(1472).Build());
+    TearDown();
+  }
 }
 
 // ESP for an SPI that nobody has.
