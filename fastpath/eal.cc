@@ -136,6 +136,8 @@ absl::Status AddMemory(const EalConfig& config, std::vector<std::string>& argume
 
 absl::StatusOr<std::vector<std::string>> Arguments(const EalConfig& config) {
   std::vector<std::string> arguments = {"sekisho", "--log-level=warning",
+                                        // It misses a socket that nobody wants.
+                                        "--log-level=lib.telemetry:error",
                                         absl::StrCat("--file-prefix=sekisho-", getpid())};
   SEKISHO_ASSIGN_OR_RETURN(const std::string lcores, LcoreMap(config));
   arguments.push_back(absl::StrCat("--lcores=", lcores));
