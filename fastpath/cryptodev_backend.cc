@@ -279,9 +279,12 @@ absl::StatusOr<CryptoSession> CryptodevBackend::CreateSession(const EspSuite& su
 }
 
 void CryptodevBackend::FreeSession(const CryptoSession& session) {
-  // The driver wipes the session's memory.
   if (session.handle == nullptr) return;
-  SEKISHO_CHECK(rte_cryptodev_sym_session_free(devices_[session.device].id, session.handle) == 0);
+  const Device& device = devices_[session.device];
+  SEKISHO_CHECK(rte_cryptodev_sym_session_free(device.id, session.handle) == 0);
+  // Not every driver wipes its key schedule. The object is back in its pool, and only this thread
+  // takes from there.
+  WipeMemory(session.handle, device.sessions->elt_size);
 }
 
 size_t CryptodevBackend::Submit(WorkerId worker, CryptoDirection direction,

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -486,6 +487,23 @@ TEST(EspCrypto, TakesTheFirstDeviceThatCan) {
   EXPECT_EQ(b->device, 1);
   (*backend)->FreeSession(*a);
   (*backend)->FreeSession(*b);
+}
+
+// The memory of a freed session is the pool's, and still there to be looked at.
+TEST(EspCrypto, LeavesNoKeyBehind) {
+  EspHarness harness("crypto_aesni_mb0", 64, 8);
+  for (const char* name : {"aes256gcm16", "aes256-sha512", "chacha20poly1305"}) {
+    const EspSuite suite = SuiteOf(name);
+    const auto session = harness.backend->CreateSession(suite, CryptoDirection::kDecrypt,
+                                                        TestEncryptionKey(suite).span(),
+                                                        TestIntegrityKey(suite).span());
+    ASSERT_TRUE(session.ok());
+    const size_t bytes = rte_mempool_from_obj(session->handle)->elt_size;
+    const auto* memory = static_cast<const uint8_t*>(session->handle);
+    EXPECT_NE(std::count(memory, memory + bytes, 0), static_cast<ptrdiff_t>(bytes));
+    harness.backend->FreeSession(*session);
+    EXPECT_EQ(std::count(memory, memory + bytes, 0), static_cast<ptrdiff_t>(bytes)) << name;
+  }
 }
 
 TEST(EspCrypto, NamesADeviceThatIsNotThere) {
