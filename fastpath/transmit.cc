@@ -18,15 +18,20 @@ namespace {
 
 constexpr size_t kFrameBytesMin = 60;  // IEEE 802.3, without the check sequence
 
-// Lets the packet wait; the first to wait has the slow path told.
+// Lets the packet wait; the first to wait has the slow path told. An entry that the slow path does
+// not know of would never be filled or forgotten, so there is none.
 void Wait(Worker& worker, PortId port, const IpAddress& address, Neighbour& neighbour,
           rte_mbuf* mbuf) {
+  if (!neighbour.asked && !AskForNeighbour(worker, port, address)) {
+    worker.neighbours.Remove(port, address);
+    return Drop(worker, mbuf, DropReason::kNeighbourUnresolved);
+  }
+  neighbour.asked = true;
   if (neighbour.pending_count == kNeighbourPendingMax) {
     return Drop(worker, mbuf, DropReason::kNeighbourQueueFull);
   }
   neighbour.pending[neighbour.pending_count++] = mbuf;
   ++worker.pending_packets;
-  if (!neighbour.asked) neighbour.asked = AskForNeighbour(worker, port, address);
 }
 
 void SendToNeighbour(Worker& worker, rte_mbuf* mbuf, const NextHop& hop) {

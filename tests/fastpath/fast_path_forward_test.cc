@@ -206,6 +206,28 @@ TEST_F(ForwardTest, ForgottenNeighbourDropsWhatWaits) {
   }
 }
 
+// A sweep over a whole network asks for so many neighbours and no more; the packets to all others
+// are dropped at once, and nothing stays behind for them.
+TEST_F(ForwardTest, SweepIsBounded) {
+  gateway().answer_neighbours = false;
+  SetTables(gateway(), {MakePolicy(PolicyAction::kBypass, "::/0", "::/0")});
+  constexpr int kRounds = 4, kEach = 500;
+  const IpAddress network = Address("2001:db8:10::1:0");
+  for (int round = 0; round < kRounds; ++round) {
+    for (uint64_t i = 0; i < kEach; ++i) {
+      gateway().ReceiveIp(kOutsidePort,
+                          Ip(Address("2001:db8:f::1"), network.Plus(uint64_t(round) * kEach + i))
+                              .Udp(1, 2)
+                              .Build());
+    }
+    gateway().Run();
+  }
+  const uint64_t held = gateway().fast_path().GetAccounting().held;
+  EXPECT_EQ(held, gateway().CountMessages(UpMessage::Kind::kResolveNeighbour));
+  EXPECT_EQ(held + gateway().drops(DropReason::kNeighbourUnresolved), uint64_t{kRounds * kEach});
+  EXPECT_GE(held, 512u);
+}
+
 TEST_F(ForwardTest, LinkLocalAndMartianAddressesDoNotCross) {
   SetTables(gateway(), {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0"),
                         MakePolicy(PolicyAction::kBypass, "::/0", "::/0")});
