@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "fastpath/hand_over.h"
+
 namespace sekisho::fastpath {
 namespace {
 
@@ -35,6 +37,7 @@ void Consume(Worker& worker, rte_mbuf* mbuf) {
 
 void FreeDisposed(Worker& worker) {
   if (worker.disposed_count == 0) return;
+  for (size_t i = 0; i < worker.disposed_count; ++i) GiveToDpdk(worker.disposed[i]);
   rte_pktmbuf_free_bulk(worker.disposed.data(), static_cast<unsigned>(worker.disposed_count));
   worker.disposed_count = 0;
 }
@@ -45,6 +48,7 @@ rte_mbuf* MakePacket(Worker& worker, size_t bytes) {
     rte_pktmbuf_free(mbuf);
     mbuf = rte_pktmbuf_alloc(worker.large_packets);
   }
+  TakeFromDpdk(mbuf);
   worker.counters.made_here.Add(1);
   if (mbuf == nullptr || rte_pktmbuf_append(mbuf, static_cast<uint16_t>(bytes)) == nullptr) {
     rte_pktmbuf_free(mbuf);

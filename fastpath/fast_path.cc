@@ -169,6 +169,7 @@ void FastPath::Impl::Stop() {
   if (!running) return;
   worker->stop.store(true, std::memory_order_relaxed);
   rte_eal_wait_lcore(config.worker_lcores.front());
+  static_cast<void>(worker->runs_ended.load(std::memory_order_acquire));
   worker->stop.store(false, std::memory_order_relaxed);
   running = false;
 }

@@ -8,6 +8,7 @@
 #include "common/status_macros.h"
 #include "fastpath/checksum.h"
 #include "fastpath/fast_path_impl.h"
+#include "fastpath/hand_over.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
@@ -26,6 +27,7 @@ absl::StatusOr<rte_mbuf*> Allocate(rte_mempool* packets, rte_mempool* large_pack
     mbuf = rte_pktmbuf_alloc(large_packets);
   }
   if (mbuf == nullptr) return absl::ResourceExhaustedError("no packet buffer is free");
+  TakeFromDpdk(mbuf);
   if (bytes > rte_pktmbuf_tailroom(mbuf)) {
     rte_pktmbuf_free(mbuf);
     return absl::InvalidArgumentError(

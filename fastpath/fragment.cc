@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "fastpath/checksum.h"
+#include "fastpath/hand_over.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 
@@ -45,6 +46,7 @@ Header LaterIpv4Header(ByteSpan first) {
 rte_mbuf* MakePiece(Worker& worker, rte_mbuf* packet, ByteSpan header, ByteSpan payload) {
   rte_mbuf* piece = rte_pktmbuf_alloc(worker.packets);
   if (piece == nullptr) return nullptr;
+  TakeFromDpdk(piece);
   if (header.size() + payload.size() > rte_pktmbuf_tailroom(piece)) {
     rte_pktmbuf_free(piece);
     return nullptr;

@@ -10,6 +10,7 @@
 
 #include "fastpath/checksum.h"
 #include "fastpath/dispose.h"
+#include "fastpath/hand_over.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
 
@@ -52,6 +53,7 @@ rte_mbuf* Linearize(Worker& worker, rte_mbuf* chain) {
     whole = rte_pktmbuf_alloc(worker.large_packets);
   }
   if (whole == nullptr) return nullptr;
+  TakeFromDpdk(whole);
   if (chain->pkt_len + kTailRoom > rte_pktmbuf_tailroom(whole)) {
     rte_pktmbuf_free(whole);
     return nullptr;
@@ -64,6 +66,7 @@ rte_mbuf* Linearize(Worker& worker, rte_mbuf* chain) {
   whole->pkt_len = chain->pkt_len;
   whole->data_len = static_cast<uint16_t>(chain->pkt_len);
   ContextOf(whole) = ContextOf(chain);
+  for (rte_mbuf* segment = chain; segment != nullptr; segment = segment->next) GiveToDpdk(segment);
   return whole;
 }
 

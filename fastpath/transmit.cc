@@ -8,6 +8,7 @@
 
 #include "fastpath/dispose.h"
 #include "fastpath/fragment.h"
+#include "fastpath/hand_over.h"
 #include "fastpath/icmp_error.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
@@ -69,7 +70,10 @@ void FlushPort(Worker& worker, WorkerPort& port) {
   if (count == 0) return;
   port.waiting_count = 0;
   uint64_t bytes = 0;
-  for (uint16_t i = 0; i < count; ++i) bytes += port.waiting[i]->pkt_len;
+  for (uint16_t i = 0; i < count; ++i) {
+    bytes += port.waiting[i]->pkt_len;
+    GiveToDpdk(port.waiting[i]);
+  }
   const uint16_t sent = rte_eth_tx_burst(port.device, worker.queue, port.waiting.data(), count);
   for (uint16_t i = sent; i < count; ++i) {
     bytes -= port.waiting[i]->pkt_len;

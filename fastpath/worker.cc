@@ -10,6 +10,7 @@
 #include "fastpath/esp_decap.h"
 #include "fastpath/esp_encap.h"
 #include "fastpath/forward.h"
+#include "fastpath/hand_over.h"
 #include "fastpath/icmp_echo.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/nd.h"
@@ -144,7 +145,10 @@ bool Receive(Worker& worker, PortId port) {
   const uint16_t count = rte_eth_rx_burst(in.device, worker.queue, frames.data(), kBurstMax);
   if (count == 0) return false;
   uint64_t bytes = 0;
-  for (uint16_t i = 0; i < count; ++i) bytes += frames[i]->pkt_len;
+  for (uint16_t i = 0; i < count; ++i) {
+    TakeFromDpdk(frames[i]);
+    bytes += frames[i]->pkt_len;
+  }
   in.received_packets.Add(count);
   in.received_bytes.Add(bytes);
   worker.counters.received.Add(count);
@@ -277,6 +281,7 @@ void RunUntilStopped(Worker& worker) {
   while (!worker.stop.load(std::memory_order_relaxed)) {
     if (!RunOnce(worker)) rte_pause();
   }
+  worker.runs_ended.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace sekisho::fastpath

@@ -69,6 +69,8 @@ struct Worker {
   rte_ring* down = nullptr;              // DownMessage; slow path -> worker
   rte_ring* up = nullptr;                // UpMessage; worker -> slow path
   std::atomic<bool> stop = false;        // slow path: relaxed; worker: relaxed, once per round
+  // What the worker did is seen by who stops it. Worker: release, at its end; slow path: acquire.
+  std::atomic<uint32_t> runs_ended = 0;
 
   // The worker's own.
   std::array<WorkerPort, kPortsMax> ports;

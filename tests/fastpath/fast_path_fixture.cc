@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "fastpath/hand_over.h"
 #include "fastpath/mbuf.h"
 
 namespace sekisho::fastpath {
@@ -80,6 +81,7 @@ Gateway::~Gateway() {
 
 void Gateway::Receive(PortId port, const Bytes& frame) {
   rte_mbuf* mbuf = MakeMbuf(frame).release();
+  GiveToDpdk(mbuf);
   ASSERT_EQ(rte_ring_enqueue(wires_[static_cast<size_t>(port)].to, mbuf), 0);
 }
 
@@ -119,7 +121,10 @@ std::optional<Bytes> Gateway::Sent(PortId port) {
   void* frame = nullptr;
   if (rte_ring_dequeue(wires_[static_cast<size_t>(port)].from, &frame) != 0) return std::nullopt;
   const MbufPtr mbuf(static_cast<rte_mbuf*>(frame));
-  return BytesOf(mbuf.get());
+  TakeFromDpdk(mbuf.get());
+  Bytes bytes = BytesOf(mbuf.get());
+  GiveToDpdk(mbuf.get());
+  return bytes;
 }
 
 std::optional<Bytes> Gateway::SentIp(PortId port) {

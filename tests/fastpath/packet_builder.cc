@@ -7,6 +7,7 @@
 
 #include "common/byte_order.h"
 #include "common/check.h"
+#include "fastpath/hand_over.h"
 #include "fastpath/packet_context.h"
 
 namespace sekisho::fastpath {
@@ -266,6 +267,7 @@ Bytes FromHex(const char* text) {
 MbufPtr MakeMbuf(ByteSpan bytes) {
   MbufPtr mbuf(rte_pktmbuf_alloc(TestPool()));
   SEKISHO_CHECK(mbuf != nullptr);
+  TakeFromDpdk(mbuf.get());
   char* at = rte_pktmbuf_append(mbuf.get(), static_cast<uint16_t>(bytes.size()));
   SEKISHO_CHECK(at != nullptr);
   if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
