@@ -101,8 +101,8 @@ uint64_t AvailableMemoryMb() {
 absl::Status CheckVdev(const std::string& vdev) {
   if (!absl::StartsWith(vdev, "net_af_packet")) return absl::OkStatus();
   if (geteuid() != 0) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("device ", vdev, ": needs root to read from a network interface; start as root"));
+    return absl::PermissionDeniedError(absl::StrCat(
+        "device ", vdev, ": needs root to read from a network interface; start as root"));
   }
   for (absl::string_view part : absl::StrSplit(vdev, ',')) {
     if (!absl::ConsumePrefix(&part, "iface=")) continue;
@@ -122,9 +122,9 @@ absl::Status AddMemory(const EalConfig& config, std::vector<std::string>& argume
     return absl::OkStatus();
   }
   if (const uint64_t available = AvailableMemoryMb(); available < wanted_mb) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("memory: ", available, " MB are available, want ", wanted_mb,
-                     "; free some or ask for less"));
+    return absl::ResourceExhaustedError(absl::StrCat("memory: ", available,
+                                                     " MB are available, want ", wanted_mb,
+                                                     "; free some or ask for less"));
   }
   // Neither leaves a file; DPDK 22.11 does not take --in-memory together with --no-huge.
   arguments.push_back("--no-huge");
@@ -148,7 +148,8 @@ absl::StatusOr<std::vector<std::string>> Arguments(const EalConfig& config) {
     arguments.push_back(absl::StrCat("--vdev=", vdev));
   }
   if (config.pci.empty()) arguments.push_back("--no-pci");
-  for (const std::string& address : config.pci) arguments.push_back(absl::StrCat("--allow=", address));
+  for (const std::string& address : config.pci)
+    arguments.push_back(absl::StrCat("--allow=", address));
   arguments.insert(arguments.end(), config.extra.begin(), config.extra.end());
   return arguments;
 }

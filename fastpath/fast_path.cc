@@ -38,17 +38,15 @@ std::string NextName() {
 }
 
 absl::Status NoMemoryFor(absl::string_view what) {
-  return absl::ResourceExhaustedError(absl::StrCat("no memory for ", what, ": ",
-                                                   rte_strerror(rte_errno),
-                                                   "; give the process more memory"));
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "no memory for ", what, ": ", rte_strerror(rte_errno), "; give the process more memory"));
 }
 
 rte_mempool* MakePool(const std::string& name, unsigned count, size_t room) {
   constexpr auto kPrivate =
       static_cast<uint16_t>(RTE_ALIGN_CEIL(sizeof(PacketPrivate), RTE_MBUF_PRIV_ALIGN));
   return rte_pktmbuf_pool_create(name.c_str(), count, kPoolCache, kPrivate,
-                                 static_cast<uint16_t>(room + RTE_PKTMBUF_HEADROOM),
-                                 SOCKET_ID_ANY);
+                                 static_cast<uint16_t>(room + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
 }
 
 int RunWorker(void* worker) {
@@ -73,9 +71,8 @@ absl::Status FastPath::Impl::CheckConfig() const {
     for (const InterfaceAddress& address : port.addresses) {
       v6 |= address.address.is_v6();
       if (!addresses.insert(address.address).second) {
-        return absl::InvalidArgumentError(absl::StrCat("port ", port.name, ": address ",
-                                                       address.address.ToString(),
-                                                       " is there twice"));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "port ", port.name, ": address ", address.address.ToString(), " is there twice"));
       }
     }
     const uint16_t least = v6 ? kMtuMinIpv6 : kMtuMin;
@@ -117,10 +114,10 @@ absl::Status FastPath::Impl::OpenPorts() {
 
 absl::Status FastPath::Impl::MakeCrypto() {
   SEKISHO_ASSIGN_OR_RETURN(
-      crypto, CryptodevBackend::Create(
-                  {.devices = config.crypto_devices,
-                   .workers = 1,
-                   .sessions_max = config.inbound_sas_max + config.outbound_sas_max}));
+      crypto,
+      CryptodevBackend::Create({.devices = config.crypto_devices,
+                                .workers = 1,
+                                .sessions_max = config.inbound_sas_max + config.outbound_sas_max}));
   SEKISHO_ASSIGN_OR_RETURN(inbound, InboundSad::Create(WorkerId{0}, config.inbound_sas_max,
                                                        config.replay_window, *crypto));
   SEKISHO_ASSIGN_OR_RETURN(outbound, OutboundSad::Create(config.outbound_sas_max, *crypto));
@@ -160,7 +157,7 @@ absl::Status FastPath::Impl::MakeWorker() {
   return absl::OkStatus();
 }
 
-absl::Status FastPath::Impl::Send(const DownMessage& message) {
+absl::Status FastPath::Impl::Send(DownMessage message) {
   if (rte_ring_enqueue_elem(down.get(), &message, sizeof message) == 0) return absl::OkStatus();
   return absl::ResourceExhaustedError("the worker does not keep up with its messages");
 }

@@ -132,8 +132,8 @@ class FastPath {
   absl::Status Start();
   // Ends the workers and waits for them. No-op when stopped.
   void Stop();
-  // One round of every worker on the calling thread, for a program that brings its own loop: a test,
-  // a benchmark, a simulation. True if there was anything to do. Requires: not started.
+  // One round of every worker on the calling thread, for a program that brings its own loop: a
+  // test, a benchmark, a simulation. True if there was anything to do. Requires: not started.
   bool RunOnce();
 
   // SPD (outside ports) and routes, compiled aside and swapped in whole (RFC 4301, 4.4.1).

@@ -47,7 +47,7 @@ class FastPath::Impl {
   absl::Status MakeCrypto();
   absl::Status MakeWorker();
 
-  absl::Status Send(const DownMessage& message);
+  absl::Status Send(DownMessage message);
   void Stop();
   // After the worker's last round: no job may be with a crypto device when sessions go.
   void DrainCrypto();

@@ -85,8 +85,8 @@ absl::Status FastPath::SendUdp(const Endpoint& local, const Endpoint& remote, bo
   }
   const size_t bytes = IpHeaderBytes(local.address.family()) + kUdpHeaderBytes +
                        (non_esp_marker ? kNonEspMarkerBytes : 0) + payload.size();
-  SEKISHO_ASSIGN_OR_RETURN(
-      rte_mbuf * mbuf, Allocate(impl_->packets.get(), impl_->large_packets.get(), bytes));
+  SEKISHO_ASSIGN_OR_RETURN(rte_mbuf * mbuf,
+                           Allocate(impl_->packets.get(), impl_->large_packets.get(), bytes));
   absl::Cleanup free = [mbuf] { rte_pktmbuf_free(mbuf); };
   WriteUdp(mbuf, local, remote, impl_->ipv4_id++, non_esp_marker, payload);
   DownMessage message;

@@ -5,7 +5,8 @@ namespace {
 
 uint64_t DropsOf(const Worker& worker, DropReason reason) {
   uint64_t drops = 0;
-  for (const auto& of_port : worker.counters.drops) drops += of_port[static_cast<size_t>(reason)].Get();
+  for (const auto& of_port : worker.counters.drops)
+    drops += of_port[static_cast<size_t>(reason)].Get();
   return drops;
 }
 

@@ -31,10 +31,9 @@ absl::Status FastPath::SetTables(std::vector<Policy> policies, std::vector<Route
     return absl::ResourceExhaustedError(
         "policies and routes: earlier ones are not in use yet; try again");
   }
-  SEKISHO_ASSIGN_OR_RETURN(
-      impl.tables[index],
-      Compile(absl::StrCat(impl.name, "t", index), impl.config.ports, std::move(policies),
-              std::move(routes)));
+  SEKISHO_ASSIGN_OR_RETURN(impl.tables[index],
+                           Compile(absl::StrCat(impl.name, "t", index), impl.config.ports,
+                                   std::move(policies), std::move(routes)));
   DownMessage message;
   message.kind = DownMessage::Kind::kSwapTables;
   message.swap_tables = {index};

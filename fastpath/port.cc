@@ -27,9 +27,9 @@ absl::StatusOr<Port> Port::Open(const PortConfig& config, uint16_t queues, rte_m
   Port port;
   if (rte_eth_dev_get_port_by_name(device.c_str(), &port.device_) != 0) {
     port.device_ = kNoDevice;
-    return absl::NotFoundError(absl::StrCat(
-        "port ", config.name, ": device ", device,
-        ": DPDK does not have it; check its name, driver and network interface"));
+    return absl::NotFoundError(
+        absl::StrCat("port ", config.name, ": device ", device,
+                     ": DPDK does not have it; check its name, driver and network interface"));
   }
   SEKISHO_RETURN_IF_ERROR(port.Configure(config, queues, packets));
   return port;
