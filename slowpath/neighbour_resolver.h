@@ -108,7 +108,6 @@ class NeighbourResolver {
   const InterfaceAddress* SourceFor(PortId port, const IpAddress& target) const;
   bool IsOurs(PortId port, const IpAddress& address) const;
   bool IsOnLink(PortId port, const IpAddress& address) const;
-  Entry& Insert(const Key& key, absl::Time now, Actions& actions);
   void Erase(const Key& key, Actions& actions);
   void EvictOne(Actions& actions);
   void Enter(const Key& key, Entry& entry, State state, absl::Time now);
