@@ -104,9 +104,10 @@ void ReadSecrets(ConfigMap& root, std::vector<SecretConfig>& secrets) {
     ConfigMap map(node);
     if (const auto id = map.Require("id", "a peer's identity, or %any")) {
       secret.any = id->yaml().text == "%any";
-      if (!secret.any && id->Parse(ike::Identity::Parse, secret.id) &&
-          id->yaml().text.find('*') != std::string::npos) {
+      if (id->yaml().text.find('*') != std::string::npos) {
         id->Fail(absl::StrCat("found '", id->yaml().text, "', want one identity, or %any"));
+      } else if (!secret.any) {
+        id->Parse(ike::Identity::Parse, secret.id);
       }
     }
     const auto psk = map.Take("psk");

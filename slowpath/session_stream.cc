@@ -1,5 +1,7 @@
 #include "slowpath/session_stream.h"
 
+#include <csignal>
+
 #include "absl/strings/str_cat.h"
 
 namespace sekisho::slowpath {
@@ -13,6 +15,8 @@ struct SessionStream::WriteRequest {
 SessionStream::SessionStream(uv_loop_t* loop, std::unique_ptr<Conversation> conversation,
                              std::function<void(SessionStream*)> closing)
     : loop_(loop), conversation_(std::move(conversation)), closing_(std::move(closing)) {
+  // libuv writes with write(): a peer that went away must be an error, not the end of the program.
+  std::signal(SIGPIPE, SIG_IGN);
   uv_pipe_init(loop_, &input_, 0);
   input_.data = this;
   open_handles_ = 1;

@@ -40,7 +40,8 @@ class SessionStream {
  public:
   static constexpr size_t kUnsentMax = size_t{1} << 16;
 
-  // `closing` is called once, when the stream begins to close, whoever closes it.
+  // `closing` is called once, when the stream begins to close, whoever closes it. From here on the
+  // process ignores SIGPIPE.
   SessionStream(uv_loop_t* loop, std::unique_ptr<Conversation> conversation,
                 std::function<void(SessionStream*)> closing);
   // Both directions on one handle, to be accepted or opened by the caller.
