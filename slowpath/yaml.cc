@@ -55,7 +55,7 @@ class Converter {
       if (!seen.insert(key.text).second) {
         return Error(key.line, absl::StrCat("found key '", key.text, "' a second time"));
       }
-      node.entries.emplace_back(std::move(key), std::move(value));
+      node.entries.push_back({std::move(key), std::move(value)});
     }
     return absl::OkStatus();
   }

@@ -5,20 +5,25 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
 namespace sekisho::slowpath {
 
+struct YamlEntry;
+
 struct YamlNode {
   enum class Kind : uint8_t { kNull, kScalar, kSequence, kMap };
   Kind kind = Kind::kNull;
-  int line = 1;                                        // from 1
-  std::string text;                                    // kScalar; as written, without quotes
-  std::vector<YamlNode> items;                         // kSequence
-  std::vector<std::pair<YamlNode, YamlNode>> entries;  // kMap; keys are scalars, no key twice
+  int line = 1;                    // from 1
+  std::string text;                // kScalar; as written, without quotes
+  std::vector<YamlNode> items;     // kSequence
+  std::vector<YamlEntry> entries;  // kMap; keys are scalars, no key twice
+};
+
+struct YamlEntry {
+  YamlNode key, value;
 };
 
 // A document may have this many nodes once its aliases are written out.
