@@ -137,6 +137,13 @@ void AppendRules(const Pair& pair, std::vector<Rule<kAddressWords>>& rules) {
   }
 }
 
+// rte_acl hands out an existing context for a name it knows, so no two tries share one. (Not a
+// local of the template below: each of its instances would count on its own.)
+std::string NextAclName() {
+  static std::atomic<uint64_t> serial = 0;
+  return absl::StrCat("spd-", serial.fetch_add(1, std::memory_order_relaxed));
+}
+
 // The trie for one family and direction; null where no rule is in it.
 template <size_t kAddressWords>
 absl::StatusOr<rte_acl_ctx*> BuildAcl(const std::vector<Policy>& policies, bool inbound) {
@@ -158,9 +165,7 @@ absl::StatusOr<rte_acl_ctx*> BuildAcl(const std::vector<Policy>& policies, bool 
   }
   if (rules.empty()) return nullptr;
 
-  // rte_acl hands out an existing context for a name it knows.
-  static std::atomic<uint64_t> serial = 0;
-  const std::string name = absl::StrCat("spd-", serial.fetch_add(1, std::memory_order_relaxed));
+  const std::string name = NextAclName();
   const rte_acl_param parameters = {.name = name.c_str(),
                                     .socket_id = SOCKET_ID_ANY,
                                     .rule_size = RTE_ACL_RULE_SZ(kFields<kAddressWords>),

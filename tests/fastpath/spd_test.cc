@@ -182,6 +182,27 @@ TEST(Spd, AgreesWithAWalkOverManyPrefixes) {
   ExpectAgreement(policies, flows);
 }
 
+// IPv4 and IPv6 rules beside each other, from the first list that is compiled on: each family has
+// tries of its own, of rules of its own size.
+TEST(Spd, BothFamiliesStandInOneList) {
+  const auto selectors = [](const char* text) {
+    return TrafficSelectors{TrafficSelector::Parse(text).value()};
+  };
+  const auto address = [](const char* text) { return IpAddress::Parse(text).value(); };
+  ExpectAgreement(
+      {{.name = "four",
+        .action = PolicyAction::kBypass,
+        .local = selectors("10.10.0.0/24"),
+        .remote = selectors("10.99.0.0/24")},
+       {.name = "six",
+        .action = PolicyAction::kProtect,
+        .local = selectors("2001:db8:10::/64"),
+        .remote = selectors("2001:db8:99::/112")}},
+      {{.source = address("10.10.0.1"), .destination = address("10.99.0.1")},
+       {.source = address("2001:db8:10::1"), .destination = address("2001:db8:99::1")},
+       {.source = address("2001:db8:11::1"), .destination = address("2001:db8:99::1")}});
+}
+
 TEST(Spd, TheFirstOfTwoEqualPoliciesDecides) {
   Policy all;
   all.local = {Selector("0.0.0.0/0"), Selector("::/0")};
