@@ -1,0 +1,73 @@
+// slowpath/child_sas.h: which SAs of the fast path belong to which Child SA of the IKE engine.
+//
+// The engine speaks of ChildSaId, the workers of slots; this is the one place that knows both.
+// Slow-path thread only.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "common/messages.h"
+#include "fastpath/fast_path.h"
+#include "ike/actions.h"
+
+namespace sekisho::slowpath {
+
+class ChildSas {
+ public:
+  struct ChildSa {
+    ike::IkeSaId ike_sa{};
+    std::optional<fastpath::SaHandle> inbound, outbound;
+    uint64_t inbound_packets_seen = 0;   // when last looked
+    uint64_t outbound_packets_seen = 0;  // when last looked
+  };
+
+  // `fast_path` must outlive this.
+  explicit ChildSas(fastpath::FastPath& fast_path) : fast_path_(fast_path) {}
+
+  absl::Status InstallInbound(const ike::ChildSaHalf& half);
+  absl::Status InstallOutbound(const ike::ChildSaHalf& half);
+  // No-op for a half that is not installed.
+  void RemoveInbound(ike::ChildSaId child_sa);
+  void RemoveOutbound(ike::ChildSaId child_sa);
+  // Points every outbound SA of the IKE SA elsewhere.
+  void MovePeer(ike::IkeSaId ike_sa, const Endpoint& local, const Endpoint& remote);
+  // Tries again what a full down ring refused. Called often.
+  void RetryPending();
+
+  // Whose is this slot? nullopt: it was removed in the meantime.
+  std::optional<ike::ChildSaId> Find(UpMessage::Direction direction, SlotId slot,
+                                     uint32_t generation) const;
+  const ChildSa* Get(ike::ChildSaId child_sa) const;
+  // Child SAs on which packets that authenticate came in since the last call.
+  std::vector<ike::ChildSaId> TakeActive();
+  // IKE SAs none of whose Child SAs sent a packet since the last call.
+  std::vector<ike::IkeSaId> TakeSilentOutbound();
+
+ private:
+  struct SlotKey {
+    UpMessage::Direction direction;
+    SlotId slot;
+    friend bool operator==(const SlotKey&, const SlotKey&) = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const SlotKey& key) {
+      return H::combine(std::move(h), key.direction, key.slot);
+    }
+  };
+  struct SlotOwner {
+    ike::ChildSaId child_sa;
+    uint32_t generation;
+  };
+
+  void Own(ike::ChildSaId child_sa, const fastpath::SaHandle& handle);
+  void Remove(ike::ChildSaId child_sa, std::optional<fastpath::SaHandle> ChildSa::*half);
+
+  fastpath::FastPath& fast_path_;
+  absl::flat_hash_map<ike::ChildSaId, ChildSa> child_sas_;
+  absl::flat_hash_map<SlotKey, SlotOwner> owners_;
+  std::vector<fastpath::SaHandle> pending_removals_;
+};
+
+}  // namespace sekisho::slowpath
