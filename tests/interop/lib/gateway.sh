@@ -1,0 +1,80 @@
+# shellcheck shell=bash
+#
+# sekisho in its namespace: started with a scenario's configuration, asked over its control socket,
+# stopped by its pid.
+
+# scenario_file NAME: the scenario's own, or the default one
+scenario_file() {
+  local dir
+  for dir in "$INTEROP/scenarios/$SCENARIO" "$INTEROP/defaults"; do
+    if [[ -f $dir/$1 ]]; then echo "$dir/$1" && return; fi
+  done
+  return 1
+}
+
+# The configuration is the machine's part (ports, routes, memory), the same for all, followed by the
+# scenario's part (pools, secrets, connections, policies).
+gateway_configure() {
+  local DIR=$STATE/gateway
+  mkdir -p "$DIR"
+  render "$INTEROP/defaults/machine.yaml" >"$DIR/sekisho.yaml"
+  render "$(scenario_file sekisho.yaml)" >>"$DIR/sekisho.yaml"
+  if [[ -f $STATE/pki/ready ]]; then
+    cp "$STATE"/pki/ca-*.pem "$STATE"/pki/gateway-*.pem "$DIR/"
+    cp "$STATE"/pki/private/gateway-rsa.pem "$DIR/gateway-rsa.key.pem"
+    cp "$STATE"/pki/private/gateway-ecdsa.pem "$DIR/gateway-ecdsa.key.pem"
+  fi
+}
+
+gateway_start() {
+  local dir=$STATE/gateway
+  gateway_stop
+  rm -rf "${dir:?}"
+  gateway_configure
+  process_start "$dir" ip netns exec "${NS}gateway" "$SEKISHO" --no-console "$dir/sekisho.yaml"
+  wait_for 30 gateway_answers || fail "sekisho does not answer: $(gateway_error)"
+  process_alive "$dir" || fail "sekisho did not start: $(gateway_error)"
+}
+
+gateway_answers() {
+  process_alive "$STATE/gateway" || return 0
+  [[ -S $STATE/gateway/control ]] && gateway_ctl show ports >/dev/null 2>&1
+}
+
+# gateway_stop: leaves its exit status in $STATE/gateway/status
+gateway_stop() { process_stop "$STATE/gateway" TERM 15; }
+
+gateway_ctl() { timeout -k 2 "$((20 * PATIENCE))" "$SEKISHOCTL" --socket "$STATE/gateway/control" "$@"; }
+
+# gateway_view QUESTION...: an answer out of `sekishoctl --json show`, see gateway_view.py
+gateway_view() {
+  local what=$1
+  case $what in
+  drop) what=drops ;;
+  count) what=$2 ;;
+  esac
+  gateway_ctl --json show "$what" | python3 "$INTEROP/gateway_view.py" "$@"
+}
+
+gateway_count() { gateway_view count "$1"; } # ike-sas | child-sas | ...
+gateway_count_is() { [[ $(gateway_count "$1" 2>/dev/null) == "$2" ]]; }
+gateway_drops() { gateway_view drop "$1"; } # REGEX: packets dropped under names that match
+
+gateway_log_has() { grep -qiE -- "$1" "$STATE/gateway/output"; }
+
+gateway_error() {
+  local line
+  line=$(grep -viE 'EAL:|^$' "$STATE/gateway/output" 2>/dev/null | tail -n 1)
+  echo "${line:-it said nothing}"
+}
+
+expect_gateway_log() { # REGEX WHAT
+  wait_for 3 gateway_log_has "$1" || fail "the gateway's log does not say $2 (wanted: $1)"
+}
+
+# Every packet received or made here is sent, punted, consumed, dropped under a name, or held. Holds
+# once the workers are idle, hence the patience.
+accounting_holds() { gateway_view accounting >"$STATE/accounting" 2>&1; }
+expect_accounting() {
+  wait_for 5 accounting_holds || fail "packets are unaccounted for: $(<"$STATE/accounting")"
+}

@@ -1,0 +1,135 @@
+# shellcheck shell=bash
+#
+# Scenarios. scenarios/NAME holds scenario.sh and, where they differ from defaults/, sekisho.yaml
+# (without the machine's part) and [ROLE.]swanctl.conf. scenario.sh says what is to hold:
+#
+#   DESCRIPTION   one line
+#   run()         the story, in the words of lib/*.sh; ends early with `fail REASON`
+#   TYPE          of certificate, where there are any: rsa or ecdsa
+#   IKE, ESP, VIPS, REMOTE_TS, REMOTE, ...  what @NAMES@ in the templates stand for
+#   SKIP          when set: why this can't be tried here
+#
+# After every story: the gateway still runs, its packets are all accounted for, and nothing inner was
+# seen outside a tunnel; but for GATEWAY_GONE=yes and LEAKS=expected.
+
+scenario_names() {
+  local file
+  for file in "$INTEROP"/scenarios/*/scenario.sh; do basename "$(dirname "$file")"; done
+}
+
+scenario_load() { # NAME
+  SCENARIO=$1
+  # shellcheck disable=SC2034  # for templates and for the checks below
+  IKE=aes256gcm16-prfsha256-x25519 ESP=aes256gcm16 VIPS=0.0.0.0 REMOTE_TS=$LAN4_NET REMOTE=$GW4 \
+    CLIENT_PSK=$PSK ROGUE=no DESCRIPTION='' SKIP='' TYPE='' GATEWAY_GONE=no LEAKS=none
+  # shellcheck disable=SC1090
+  . "$INTEROP/scenarios/$1/scenario.sh"
+}
+
+scenario_list() {
+  local name
+  while read -r name; do
+    (scenario_load "$name" && printf '%-34s %s\n' "$name" "$DESCRIPTION")
+  done < <(scenario_names)
+}
+
+# In a subshell of its own: start, story, and what always holds.
+scenario_play() { # NAME
+  local before
+  scenario_load "$1"
+  if [[ -n $SKIP ]]; then fail "$SKIP"; fi
+  if [[ -n $TYPE ]]; then pki_make; fi
+  gateway_start
+  before=$(watched leaks)
+  run
+  if [[ $GATEWAY_GONE == no ]]; then
+    process_alive "$STATE/gateway" || fail "sekisho died: $(gateway_error)"
+    expect_accounting
+  fi
+  if [[ $LEAKS == none && $(watched leaks) != "$before" ]]; then
+    fail "$(($(watched leaks) - before)) packets with inner addresses outside the tunnel"
+  fi
+}
+
+scenario_cleanup() {
+  local role
+  for role in client1 client2 office; do client_stop "$role"; done
+  gateway_stop
+}
+
+# scenario_abort: ends the one that is running, with everything it started
+scenario_abort() {
+  [[ -n ${playing:-} ]] || return 0
+  kill -TERM -- "-$playing" 2>/dev/null || true
+  playing=''
+}
+
+scenario_keep_logs() { # NAME
+  local kept=$ROOT/build/interop-logs/$1 file
+  rm -rf "$kept"
+  mkdir -p "$kept"
+  for file in "$STATE"/{client1,client2,office}/{log,initiate} \
+    "$STATE"/gateway/{output,sekisho.yaml} "$STATE"/{trace,accounting}; do
+    if [[ -f $file ]]; then cp "$file" "$kept/$(basename "$(dirname "$file")")-${file##*/}"; fi
+  done
+  if process_alive "$STATE/gateway"; then
+    for file in ports ike-sas child-sas drops accounting; do
+      gateway_ctl show "$file" >"$kept/show-$file" 2>&1 || true
+    done
+  fi
+}
+
+scenario_one() { # NAME: one line; returns 0, 1 or 77
+  local start=$EPOCHREALTIME took status=0 skip
+  skip=$(scenario_load "$1" && echo "$SKIP")
+  if [[ -n $skip ]]; then
+    printf 'SKIP %-34s %s\n' "$1" "$skip"
+    return 77
+  fi
+  rm -f "$STATE/reason"
+  # A process group of its own, so that all of it can be ended at once; waited for in the
+  # background, so that a signal is heard at once.
+  set -m
+  (
+    set +m
+    scenario_play "$1"
+  ) >"$STATE/trace" 2>&1 </dev/null &
+  playing=$!
+  set +m
+  wait "$playing" || status=$?
+  playing=''
+  took=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", b - a }')
+  if ((status == 0)); then
+    printf 'PASS %-34s %7s  %s\n' "$1" "$took" "$(scenario_load "$1" && echo "$DESCRIPTION")"
+    return 0
+  fi
+  scenario_keep_logs "$1"
+  [[ -f $STATE/reason ]] || tail -n 1 "$STATE/trace" >"$STATE/reason"
+  printf 'FAIL %-34s %7s  %s\n' "$1" "$took" "$(<"$STATE/reason")"
+  printf '     logs: %s\n' "$ROOT/build/interop-logs/$1"
+  return 1
+}
+
+scenarios_run() { # HOLD NAME...
+  local hold=$1 name status passed=0 failed=0 skipped=0
+  shift
+  for name in "$@"; do
+    status=0
+    scenario_one "$name" || status=$?
+    case $status in
+    0) passed=$((passed + 1)) ;;
+    77) skipped=$((skipped + 1)) ;;
+    *) failed=$((failed + 1)) ;;
+    esac
+    if [[ $hold == yes && $name == "${*: -1}" ]]; then scenario_hold "$name"; fi
+    scenario_cleanup
+  done
+  printf '%d passed, %d failed%s\n' "$passed" "$failed" "$( ((skipped)) && echo ", $skipped skipped")"
+  ((failed == 0))
+}
+
+scenario_hold() { # NAME
+  echo "The scenario stands. Try: client 1 status, client 1 run ping $SERVER4, gateway ctl show drops,"
+  echo "net exec outside tcpdump -ni to-gateway, gateway log. exit removes everything."
+  SEKISHO_RIG=$STATE PATH=$INTEROP:$PATH PS1="$1> " bash --norc -i || true
+}

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+#
+# Traffic to the server on the inside.
+
+TCP_BYTES=${TCP_BYTES:-2000000}
+PORT=5201
+
+# expect_ping ROLE [TARGET]: five of five
+expect_ping() {
+  pings "$1" "${2:-$SERVER4}" || fail "$1: ping to ${2:-$SERVER4} loses packets"
+}
+pings() { in_ns "$1" ping -q -c 5 -i 0.2 -W 2 "$2" 2>&1 | grep -q ' 0% packet loss'; }
+reaches() { in_ns "$1" ping -q -c 1 -W 1 "$2" >/dev/null 2>&1; }
+
+# expect_transfer ROLE [TARGET]: TCP up and down; each side has the checksum of what the other sent
+expect_transfer() {
+  local target=${2:-$SERVER4} way
+  serve
+  for way in up down; do
+    in_ns "$1" timeout "$((60 * PATIENCE))" python3 "$INTEROP/transfer.py" "$way" "$target" $PORT \
+      --bytes "$TCP_BYTES" >"$STATE/$1-$way" 2>&1 ||
+      fail "$1: TCP $way, $target: $(tail -n 1 "$STATE/$1-$way")"
+  done
+}
+
+# steady_start ROLE SECONDS: pings and a TCP transfer at a steady rate in the background, both ways
+steady_start() {
+  local role=$1 seconds=$2 way
+  serve
+  STEADY=()
+  for way in up down; do
+    in_ns "$role" timeout "$((seconds + 60 * PATIENCE))" python3 "$INTEROP/transfer.py" "$way" \
+      "$SERVER4" $PORT --seconds "$seconds" --rate 8 >"$STATE/$role-$way" 2>&1 &
+    STEADY+=("$!")
+  done
+  in_ns "$role" ping -q -i 0.05 -w "$seconds" -W 2 "$SERVER4" >"$STATE/$role-ping" 2>&1 &
+  STEADY+=("$!")
+}
+
+# steady_end ROLE: waits for them; nothing may be lost
+steady_end() {
+  local role=$1 pid way
+  for pid in "${STEADY[@]}"; do wait "$pid" || true; done
+  for way in up down; do
+    grep -q '^ok ' "$STATE/$role-$way" ||
+      fail "$role: TCP $way was not whole: $(tail -n 1 "$STATE/$role-$way")"
+  done
+  grep -q ' 0% packet loss' "$STATE/$role-ping" ||
+    fail "$role: pings were lost: $(grep 'packet loss' "$STATE/$role-ping")"
+}
+
+# serve: the transfer's other end, on all addresses of the inside server, once a run
+serve() {
+  local dir=$STATE/server
+  if process_alive "$dir"; then return; fi
+  mkdir -p "$dir"
+  process_start "$dir" ip netns exec "${NS}inside" python3 "$INTEROP/transfer.py" serve $PORT
+  wait_for 10 grep -q ready "$dir/output" || fail "the server inside does not start"
+}
