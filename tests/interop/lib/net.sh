@@ -100,22 +100,27 @@ net_home() {
     address "$role" eth0 "$(home_address4 "$role")/24" "$(home_address6 "$role")/64"
     default_routes "$role" "$HOME4" "$HOME6"
   done
+  net_nat_rule ''
+}
+
+# net_nat_rule [PORTS]: how the NAT maps UDP: to the same port where it can, or to some of PORTS
+net_nat_rule() {
   in_ns nat nft -f - <<-NFT
+	table ip home
+	delete table ip home
 	table ip home {
 	  chain out {
 	    type nat hook postrouting priority srcnat; policy accept;
+	    oifname "nat-wan" meta l4proto udp masquerade ${1:+to :$1}
 	    oifname "nat-wan" masquerade
 	  }
 	}
 	NFT
 }
 
-# The NAT forgets its mappings and gives other ports from now on, as a rebooted one would.
+# net_rebind_nat PORTS: the NAT forgets its mappings and makes others, as a rebooted one would
 net_rebind_nat() {
-  in_ns nat nft -f - <<-NFT
-	flush chain ip home out
-	add rule ip home out oifname "nat-wan" udp sport 1-65535 masquerade to :20000-29999
-	NFT
+  net_nat_rule "$1"
   ip_ns nat link set nat-wan down # which makes it forget
   ip_ns nat link set nat-wan up
   address nat nat-wan "$NAT6/64"

@@ -17,11 +17,15 @@ scenario_names() {
   for file in "$INTEROP"/scenarios/*/scenario.sh; do basename "$(dirname "$file")"; done
 }
 
-scenario_load() { # NAME
+# shellcheck disable=SC2034  # for templates, and for the checks below
+scenario_defaults() { # NAME
   SCENARIO=$1
-  # shellcheck disable=SC2034  # for templates and for the checks below
   IKE=aes256gcm16-prfsha256-x25519 ESP=aes256gcm16 VIPS=0.0.0.0 REMOTE_TS=$LAN4_NET REMOTE=$GW4 \
     CLIENT_PSK=$PSK ROGUE=no DESCRIPTION='' SKIP='' TYPE='' GATEWAY_GONE=no LEAKS=none
+}
+
+scenario_load() { # NAME
+  scenario_defaults "$1"
   # shellcheck disable=SC1090
   . "$INTEROP/scenarios/$1/scenario.sh"
 }
@@ -33,7 +37,7 @@ scenario_list() {
   done < <(scenario_names)
 }
 
-# In a subshell of its own: start, story, and what always holds.
+# Start, story, and what always holds.
 scenario_play() { # NAME
   local before
   scenario_load "$1"
@@ -55,10 +59,31 @@ scenario_cleanup() {
   local role
   for role in client1 client2 office; do client_stop "$role"; done
   gateway_stop
+  net_nat_rule ''
 }
 
-# scenario_abort: ends the one that is running, with everything it started
-scenario_abort() {
+# play COMMAND...: in a subshell where `fail` leaves its reason in $STATE/reason. It is a process group
+# of its own, so that all of it can be ended at once, and waited for in the background, so that a
+# signal is heard at once. Output goes to $STATE/trace.
+play() {
+  local status=0
+  rm -f "$STATE/reason"
+  set -m
+  (
+    set +m
+    trap - EXIT HUP INT TERM
+    "$@"
+  ) >"$STATE/trace" 2>&1 </dev/null &
+  playing=$!
+  set +m
+  wait "$playing" || status=$?
+  play_abort # what it left running in the background
+  if ((status != 0)) && [[ ! -f $STATE/reason ]]; then tail -n 1 "$STATE/trace" >"$STATE/reason"; fi
+  return "$status"
+}
+
+# play_abort: ends what is being played, with everything it started
+play_abort() {
   [[ -n ${playing:-} ]] || return 0
   kill -TERM -- "-$playing" 2>/dev/null || true
   playing=''
@@ -86,25 +111,13 @@ scenario_one() { # NAME: one line; returns 0, 1 or 77
     printf 'SKIP %-34s %s\n' "$1" "$skip"
     return 77
   fi
-  rm -f "$STATE/reason"
-  # A process group of its own, so that all of it can be ended at once; waited for in the
-  # background, so that a signal is heard at once.
-  set -m
-  (
-    set +m
-    scenario_play "$1"
-  ) >"$STATE/trace" 2>&1 </dev/null &
-  playing=$!
-  set +m
-  wait "$playing" || status=$?
-  playing=''
+  play scenario_play "$1" || status=$?
   took=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", b - a }')
   if ((status == 0)); then
     printf 'PASS %-34s %7s  %s\n' "$1" "$took" "$(scenario_load "$1" && echo "$DESCRIPTION")"
     return 0
   fi
   scenario_keep_logs "$1"
-  [[ -f $STATE/reason ]] || tail -n 1 "$STATE/trace" >"$STATE/reason"
   printf 'FAIL %-34s %7s  %s\n' "$1" "$took" "$(<"$STATE/reason")"
   printf '     logs: %s\n' "$ROOT/build/interop-logs/$1"
   return 1

@@ -33,7 +33,7 @@ steady_start() {
       "$SERVER4" $PORT --seconds "$seconds" --rate 8 >"$STATE/$role-$way" 2>&1 &
     STEADY+=("$!")
   done
-  in_ns "$role" ping -q -i 0.05 -w "$seconds" -W 2 "$SERVER4" >"$STATE/$role-ping" 2>&1 &
+  in_ns "$role" ping -q -i 0.05 -c "$((seconds * 18))" -W 2 "$SERVER4" >"$STATE/$role-ping" 2>&1 &
   STEADY+=("$!")
 }
 
