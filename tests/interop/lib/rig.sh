@@ -100,6 +100,7 @@ rig_end() {
 rig_remove() { # OWNER STATE
   local role pid namespace
   if [[ -d $2 ]]; then
+    process_stop "$2/gateway" TERM 5 # which closes its ports
     for pid in "$2"/*/pid; do
       [[ ! -f $pid ]] || process_stop "$(dirname "$pid")" KILL 5
     done
