@@ -41,7 +41,8 @@ def the_list(value):
 
 
 def drop_counts(value):
-    return {entry['name']: int(entry['packets']) for entry in the_list(value)}
+    """{name: packets} of the reasons that happened."""
+    return {name: int(count) for name, count in value['drops'].items()}
 
 
 def accounting(value):

@@ -8,7 +8,7 @@ run() {
   expect_ping client1
   client_kill client1
   wait_for 25 gateway_count_is ike-sas 0 || fail "the gateway still holds the SA after 25 s"
-  expect_gateway_log 'client1\.example\.org' "who is gone"
+  expect_gateway_log 'ike-sa-timed-out.*client1\.example\.org' "who is gone"
   connect client2
   [[ $(virtual_address client2 4) == "$ONLY_ADDRESS" ]] || fail "client2: not given the address that is free"
   expect_ping client2

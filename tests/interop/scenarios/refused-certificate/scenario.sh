@@ -5,6 +5,6 @@ ROGUE=yes
 
 run() {
   refused client1 'received AUTHENTICATION_FAILED notify'
-  expect_gateway_log 'certificate|trust|signature' "that the certificate is not trusted"
+  expect_gateway_log 'ike-sa-failed.*(certificate|trust|signature)' "that the certificate is not trusted"
   gateway_count_is ike-sas 0 || fail "the gateway keeps an IKE SA"
 }

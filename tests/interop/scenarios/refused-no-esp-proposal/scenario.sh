@@ -4,5 +4,5 @@ ESP=aes128-sha1
 
 run() {
   refused client1 'received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built'
-  expect_gateway_log 'no.proposal.chosen' "that no proposal was chosen"
+  expect_gateway_log 'no proposal chosen: peer offered .*accepts .*aes256gcm16' "what was offered and what it accepts"
 }
