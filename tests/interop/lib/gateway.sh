@@ -17,6 +17,8 @@ scenario_file() {
 gateway_configure() {
   local DIR=$STATE/gateway
   mkdir -p "$DIR"
+  chmod 700 "$DIR"
+  (umask 077 && : >"$DIR/sekisho.yaml") # it holds secrets
   render "$INTEROP/defaults/machine.yaml" >"$DIR/sekisho.yaml"
   render "$(scenario_file sekisho.yaml)" >>"$DIR/sekisho.yaml"
   if [[ -f $STATE/pki/ready ]]; then
