@@ -179,6 +179,7 @@ std::unique_ptr<Computation> MakePeerCheck(const IkeSa& sa, const Message& messa
   computation->trust_store = sa.connection->remote.trust_store;
   computation->auth = *message.Find<AuthPayload>();
   computation->octets = PeerOctets(sa);
+  computation->peer_hashes = sa.peer_hashes;
   computation->now = now;
   return computation;
 }

@@ -5,7 +5,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include <ctime>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -26,10 +25,15 @@ using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, OpensslDelete<X509_STORE
 constexpr int kSecurityLevel = 2;
 constexpr int kChainDepthMax = 8;
 
+using Asn1TimePtr = std::unique_ptr<ASN1_TIME, OpensslDelete<ASN1_TIME_free>>;
+
 absl::Time ToTime(const ASN1_TIME* time) {
-  std::tm parts = {};
-  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return absl::InfinitePast();
-  return absl::FromTM(parts, absl::UTCTimeZone());
+  const Asn1TimePtr epoch(ASN1_TIME_set(nullptr, 0));
+  int days = 0, seconds = 0;
+  if (time == nullptr || ASN1_TIME_diff(&days, &seconds, epoch.get(), time) != 1) {
+    return absl::InfinitePast();
+  }
+  return absl::UnixEpoch() + days * absl::Hours(24) + absl::Seconds(seconds);
 }
 
 std::string TimeText(absl::Time time) {

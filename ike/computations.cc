@@ -25,7 +25,7 @@ absl::Status Check(const CheckSignature& input) {
                                                     input.identity.ToString()));
   }
   SEKISHO_RETURN_IF_ERROR(input.trust_store->Verify(*leaf, chain, input.now));
-  return Verify(*leaf, input.auth, input.octets);
+  return Verify(*leaf, input.auth, input.octets, input.peer_hashes);
 }
 
 }  // namespace

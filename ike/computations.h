@@ -54,6 +54,7 @@ struct CheckSignature final : Computation {
   Identity identity;
   std::shared_ptr<const TrustStore> trust_store;
   AuthPayload auth;
+  std::vector<HashId> peer_hashes;  // that it announced (RFC 7427)
   Bytes octets;
   absl::Time now;
   absl::Status result;
