@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 
@@ -28,6 +29,13 @@ std::vector<std::shared_ptr<const ike::Connection>> EngineConnections(const Conf
 
 }  // namespace
 
+template <typename Input>
+auto IkeDriver::Tell(Input input) {
+  ike::Actions actions;
+  const absl::Cleanup carry = [&] { Carry(std::move(actions)); };
+  return input(clock_.Now(), actions);
+}
+
 IkeDriver::IkeDriver(const Config& config, EventLoop& loop, const MonotonicClock& clock,
                      fastpath::FastPath& fast_path, Logger& log)
     : loop_(loop),
@@ -44,30 +52,30 @@ IkeDriver::IkeDriver(const Config& config, EventLoop& loop, const MonotonicClock
 }
 
 void IkeDriver::HandleDatagram(const Endpoint& local, const Endpoint& remote, ByteSpan bytes) {
-  ike::Actions actions;
-  engine_.HandleDatagram({local, remote, ToBytes(bytes)}, clock_.Now(), actions);
-  Carry(std::move(actions));
+  Tell([&](absl::Time now, ike::Actions& actions) {
+    engine_.HandleDatagram({local, remote, ToBytes(bytes)}, now, actions);
+  });
 }
 
 void IkeDriver::HandlePeerMoved(const UpMessage::PeerMoved& moved) {
   const auto child_sa =
       child_sas_.Find(UpMessage::Direction::kInbound, moved.slot, moved.generation);
   if (!child_sa) return;
-  ike::Actions actions;
-  engine_.NotePeerMoved(*child_sa, moved.local, moved.remote, clock_.Now(), actions);
-  Carry(std::move(actions));
+  Tell([&](absl::Time now, ike::Actions& actions) {
+    engine_.NotePeerMoved(*child_sa, moved.local, moved.remote, now, actions);
+  });
 }
 
 void IkeDriver::HandleExpiry(const UpMessage::Sa& sa, bool hard) {
   const auto child_sa = child_sas_.Find(sa.direction, sa.slot, sa.generation);
   if (!child_sa) return;
-  ike::Actions actions;
-  if (hard) {
-    engine_.NoteHardExpiry(*child_sa, clock_.Now(), actions);
-  } else {
-    engine_.NoteSoftExpiry(*child_sa, clock_.Now(), actions);
-  }
-  Carry(std::move(actions));
+  Tell([&](absl::Time now, ike::Actions& actions) {
+    if (hard) {
+      engine_.NoteHardExpiry(*child_sa, now, actions);
+    } else {
+      engine_.NoteSoftExpiry(*child_sa, now, actions);
+    }
+  });
 }
 
 void IkeDriver::HandleAcquire(const UpMessage::Acquire& acquire) {
@@ -129,44 +137,37 @@ absl::StatusOr<ike::IkeSaId> IkeDriver::Initiate(absl::string_view connection) {
   } else {
     local = found->connection->local_addresses.front();
   }
-  ike::Actions actions;
-  auto ike_sa = engine_.Initiate(connection, {local, kIkePort}, clock_.Now(), actions);
-  Carry(std::move(actions));
-  return ike_sa;
+  return Tell([&](absl::Time now, ike::Actions& actions) {
+    return engine_.Initiate(connection, {local, kIkePort}, now, actions);
+  });
 }
 
 absl::Status IkeDriver::RekeyIkeSa(ike::IkeSaId ike_sa) {
-  ike::Actions actions;
-  const absl::Status status = engine_.RekeyIkeSa(ike_sa, clock_.Now(), actions);
-  Carry(std::move(actions));
-  return status;
+  return Tell([&](absl::Time now, ike::Actions& actions) {
+    return engine_.RekeyIkeSa(ike_sa, now, actions);
+  });
 }
 
 absl::Status IkeDriver::RekeyChildSa(ike::ChildSaId child_sa) {
-  ike::Actions actions;
-  const absl::Status status = engine_.RekeyChildSa(child_sa, clock_.Now(), actions);
-  Carry(std::move(actions));
-  return status;
+  return Tell([&](absl::Time now, ike::Actions& actions) {
+    return engine_.RekeyChildSa(child_sa, now, actions);
+  });
 }
 
 absl::Status IkeDriver::DeleteIkeSa(ike::IkeSaId ike_sa) {
-  ike::Actions actions;
-  const absl::Status status = engine_.DeleteIkeSa(ike_sa, clock_.Now(), actions);
-  Carry(std::move(actions));
-  return status;
+  return Tell([&](absl::Time now, ike::Actions& actions) {
+    return engine_.DeleteIkeSa(ike_sa, now, actions);
+  });
 }
 
 absl::Status IkeDriver::DeleteChildSa(ike::ChildSaId child_sa) {
-  ike::Actions actions;
-  const absl::Status status = engine_.DeleteChildSa(child_sa, clock_.Now(), actions);
-  Carry(std::move(actions));
-  return status;
+  return Tell([&](absl::Time now, ike::Actions& actions) {
+    return engine_.DeleteChildSa(child_sa, now, actions);
+  });
 }
 
 void IkeDriver::Shutdown() {
-  ike::Actions actions;
-  engine_.Shutdown(clock_.Now(), actions);
-  Carry(std::move(actions));
+  Tell([&](absl::Time now, ike::Actions& actions) { engine_.Shutdown(now, actions); });
 }
 
 std::vector<std::string> IkeDriver::ConnectionNames() const {
@@ -178,9 +179,7 @@ std::vector<std::string> IkeDriver::ConnectionNames() const {
 }
 
 void IkeDriver::HandleTimers() {
-  ike::Actions actions;
-  engine_.HandleTimers(clock_.Now(), actions);
-  Carry(std::move(actions));
+  Tell([&](absl::Time now, ike::Actions& actions) { engine_.HandleTimers(now, actions); });
 }
 
 void IkeDriver::ArmAlarm() {
@@ -225,9 +224,9 @@ void IkeDriver::CarryOut(ike::RunComputation& action) {
   loop_.QueueWork([computation] { (*computation)->Run(); },
                   [this, computation, id = action.id] {
                     --computations_pending_;
-                    ike::Actions actions;
-                    engine_.HandleComputation(id, std::move(*computation), clock_.Now(), actions);
-                    Carry(std::move(actions));
+                    Tell([&](absl::Time now, ike::Actions& actions) {
+                      engine_.HandleComputation(id, std::move(*computation), now, actions);
+                    });
                   });
 }
 
@@ -236,9 +235,9 @@ void IkeDriver::CarryOut(ike::AskLease& action) {
   for (const ConnectionConfig& connection : connections_) {
     if (connection.connection->name == action.connection) names = connection.pools;
   }
-  ike::Actions actions;
-  engine_.HandleLease(action.ike_sa, pools_.Lease(action, names), clock_.Now(), actions);
-  Carry(std::move(actions));
+  Tell([&](absl::Time now, ike::Actions& actions) {
+    engine_.HandleLease(action.ike_sa, pools_.Lease(action, names), now, actions);
+  });
 }
 
 void IkeDriver::CarryOut(ike::ReleaseLease& action) { pools_.Release(action.ike_sa); }
@@ -262,9 +261,9 @@ void IkeDriver::InstallFailed(const ike::ChildSaHalf& half, const absl::Status& 
                                            {"suite", half.suite.ToString()},
                                            {"reason", std::string(status.message())}});
   // Half a tunnel would swallow packets: the peer is told that there is none.
-  ike::Actions actions;
-  engine_.NoteHardExpiry(half.child_sa, clock_.Now(), actions);
-  Carry(std::move(actions));
+  Tell([&](absl::Time now, ike::Actions& actions) {
+    engine_.NoteHardExpiry(half.child_sa, now, actions);
+  });
 }
 
 void IkeDriver::CarryOut(ike::RemoveInboundSa& action) {

@@ -1,0 +1,163 @@
+// Two drivers, each over a FastPath with ring ports, and a wire between their outside ports: a
+// whole tunnel on the test's own thread.
+#include "slowpath/ike_driver.h"
+
+#include <gtest/gtest.h>
+#include <rte_mbuf.h>
+
+#include <functional>
+
+#include "tests/fastpath/fast_path_fixture.h"
+#include "tests/ike/connections.h"
+
+namespace sekisho::slowpath {
+namespace {
+
+using fastpath::kInsidePort;
+using fastpath::kOutsidePort;
+
+Config ConfigWith(ike::Connection connection) {
+  connection.children.front().esp_proposals = {*AlgorithmProposal::ParseEsp("aes256gcm16")};
+  Config config;
+  config.connections.push_back(
+      {.connection = std::make_shared<const ike::Connection>(std::move(connection))});
+  config.ike.old_inbound_linger = absl::ZeroDuration();
+  return config;
+}
+
+class IkeDriverTest : public fastpath::FastPathTest {
+ protected:
+  struct End {
+    End(fastpath::Gateway& gateway_in, Config config, EventLoop& loop, const MonotonicClock& clock)
+        : gateway(gateway_in),
+          log(*Logger::Open({.level = LogLevel::kError})),
+          driver(config, loop, clock, gateway.fast_path(), *log) {}
+    fastpath::Gateway& gateway;
+    std::unique_ptr<Logger> log;
+    IkeDriver driver;
+
+    std::vector<ike::IkeSaInfo> ike_sas() const { return driver.engine().ListIkeSas(); }
+    bool has_child() const {
+      const auto sas = ike_sas();
+      return sas.size() == 1 && sas[0].children.size() == 1;
+    }
+  };
+
+  void SetUp() override {
+    fastpath::Gateway& home = AddGateway({.outside = {*InterfaceAddress::Parse("203.0.113.2/24")},
+                                          .inside = {*InterfaceAddress::Parse("192.168.5.254/24")},
+                                          .crypto_devices = {"crypto_openssl1"}});
+    fastpath::Gateway& staff = AddGateway(SiteOptions());
+    SetTables(home,
+              {MakePolicy(fastpath::PolicyAction::kProtect, "192.168.5.0/24", "10.10.0.0/24")});
+    SetTables(staff,
+              {MakePolicy(fastpath::PolicyAction::kProtect, "10.10.0.0/24", "192.168.5.0/24")});
+    home_.emplace(home, ConfigWith(ike::ClientConnection()), loop_, clock_);
+    staff_.emplace(staff, ConfigWith(ike::GatewayConnection()), loop_, clock_);
+    loop_.Every(absl::Milliseconds(1), [this] {
+      Carry(*home_, *staff_);
+      Carry(*staff_, *home_);
+      if (until_()) loop_.Stop();
+    });
+    loop_
+        .MakeAlarm([this] {
+          ADD_FAILURE() << "what the test waits for did not come";
+          loop_.Stop();
+        })
+        .Set(absl::Seconds(60));
+  }
+
+  void RunUntil(std::function<bool()> condition) {
+    until_ = std::move(condition);
+    loop_.Run();
+  }
+
+  // Rounds of one end; what it sends outside arrives at the other.
+  void Carry(End& from, End& to) {
+    from.gateway.Run();
+    UpMessage message;
+    while (const auto ike = from.gateway.Punted(&message)) {
+      from.driver.HandleDatagram(message.packet.local, message.packet.remote, *ike);
+    }
+    from.gateway.Run();
+    while (const auto packet = from.gateway.SentIp(kOutsidePort)) {
+      to.gateway.ReceiveIp(kOutsidePort, *packet);
+    }
+  }
+
+  void SetUpTunnel() {
+    const auto started = home_->driver.Initiate("home");
+    ASSERT_TRUE(started.ok()) << started.status();
+    RunUntil([&] { return home_->has_child() && staff_->has_child(); });
+  }
+
+  // Does a packet from the home network come out inside, as it was?
+  bool Passes() {
+    const Bytes packet =
+        fastpath::Ipv4("192.168.5.7", "10.10.0.9").Udp(1000, 2000).Payload(100).Build();
+    home_->gateway.ReceiveIp(kInsidePort, packet);
+    Carry(*home_, *staff_);
+    staff_->gateway.Run();
+    const auto out = staff_->gateway.SentIp(kInsidePort);
+    return out && out->size() == packet.size();
+  }
+
+  EventLoop loop_;
+  MonotonicClock clock_;
+  std::function<bool()> until_ = [] { return true; };
+  std::optional<End> home_, staff_;
+};
+
+TEST_F(IkeDriverTest, AHandshakeBecomesATunnel) {
+  EXPECT_FALSE(Passes()) << "before there is one";
+  SetUpTunnel();
+  EXPECT_TRUE(Passes());
+  EXPECT_EQ(staff_->gateway.fast_path().inbound_sas(), 1u);
+  EXPECT_EQ(staff_->gateway.fast_path().outbound_sas(), 1u);
+}
+
+// What the engine is told of life comes from the counters of the worker.
+TEST_F(IkeDriverTest, SeesTrafficOfAChildSa) {
+  SetUpTunnel();
+  const ike::ChildSaId child = staff_->ike_sas()[0].children[0].id;
+  staff_->driver.ReportTraffic();
+  EXPECT_EQ(staff_->driver.child_sas().Get(child)->inbound_packets_seen, 0u);
+  ASSERT_TRUE(Passes());
+  staff_->driver.ReportTraffic();
+  EXPECT_EQ(staff_->driver.child_sas().Get(child)->inbound_packets_seen, 1u);
+}
+
+TEST_F(IkeDriverTest, ARekeyLeavesOnePairAndTheTunnel) {
+  SetUpTunnel();
+  const ike::ChildSaId old = staff_->ike_sas()[0].children[0].id;
+  ASSERT_TRUE(staff_->driver.RekeyChildSa(old).ok());
+  RunUntil([&] {
+    return staff_->has_child() && staff_->ike_sas()[0].children[0].id != old &&
+           home_->has_child() && staff_->gateway.fast_path().inbound_sas() == 1 &&
+           home_->gateway.fast_path().inbound_sas() == 1;
+  });
+  EXPECT_TRUE(Passes());
+}
+
+// After the delete no slot, no SPI and no entry is left on either side.
+TEST_F(IkeDriverTest, ADeleteLeavesNothing) {
+  SetUpTunnel();
+  ASSERT_TRUE(staff_->driver.DeleteIkeSa(staff_->ike_sas()[0].id).ok());
+  RunUntil([&] {
+    return home_->driver.idle() && staff_->driver.idle() &&
+           home_->gateway.fast_path().inbound_sas() == 0 &&
+           staff_->gateway.fast_path().inbound_sas() == 0;
+  });
+  EXPECT_EQ(home_->gateway.fast_path().outbound_sas(), 0u);
+  EXPECT_EQ(staff_->gateway.fast_path().outbound_sas(), 0u);
+  EXPECT_FALSE(Passes());
+}
+
+TEST_F(IkeDriverTest, InitiateSaysWhatItLacks) {
+  EXPECT_EQ(home_->driver.Initiate("nobody").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(staff_->driver.Initiate("staff").status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace sekisho::slowpath
