@@ -70,8 +70,8 @@ class IkeDriver {
     fastpath::FastPath& fast_path_;
   };
 
-  // Gives the engine one input, `input(now, actions)`, and carries out what follows from it. Returns
-  // what the input returns.
+  // Gives the engine one input, `input(now, actions)`, and carries out what follows from it.
+  // Returns what the input returns.
   template <typename Input>
   auto Tell(Input input);
   // Gives `actions` their turn after those that are being carried out, then arms the alarm.
