@@ -44,7 +44,8 @@ process_pid() {
 process_alive() { process_pid "$1" >/dev/null; }
 process_gone() { ! process_alive "$1"; }
 
-# process_stop DIRECTORY SIGNAL SECONDS: sends it, and SIGKILL if that was not enough
+# process_stop DIRECTORY SIGNAL SECONDS: sends it, and SIGKILL if that was not enough. Its status is
+# there when this returns.
 process_stop() {
   local pid
   pid=$(process_pid "$1") || return 0
@@ -53,4 +54,5 @@ process_stop() {
     kill -KILL "$pid" 2>/dev/null || true
     wait_for 5 process_gone "$1" || true
   fi
+  wait_for 5 test -f "$1/status" || true
 }

@@ -28,6 +28,8 @@ PATIENCE=${PATIENCE:-1}
 . "$INTEROP/lib/pki.sh"
 # shellcheck source=client.sh
 . "$INTEROP/lib/client.sh"
+# shellcheck source=sanitizer.sh
+. "$INTEROP/lib/sanitizer.sh"
 # shellcheck source=gateway.sh
 . "$INTEROP/lib/gateway.sh"
 # shellcheck source=traffic.sh

@@ -10,7 +10,8 @@
 #   SKIP          when set: why this can't be tried here
 #
 # After every story: the gateway still runs, its packets are all accounted for, and nothing inner was
-# seen outside a tunnel; but for GATEWAY_GONE=yes and LEAKS=expected.
+# seen outside a tunnel; but for GATEWAY_GONE=yes and LEAKS=expected. Then it ends when asked to, with
+# status 0, and no sanitizer has reported anything.
 
 scenario_names() {
   local file
@@ -62,6 +63,14 @@ scenario_cleanup() {
   net_nat_rule ''
 }
 
+# What shows only when the gateway has ended: leaks, and how it ends.
+scenario_finish() {
+  local status
+  scenario_cleanup
+  status=$(<"$STATE/gateway/status")
+  [[ $status == 0 ]] || fail "sekisho ended with status $status, wanted 0: $(gateway_error)"
+}
+
 # play COMMAND...: in a subshell where `fail` leaves its reason in $STATE/reason. It is a process group
 # of its own, so that all of it can be ended at once, and waited for in the background, so that a
 # signal is heard at once. Output goes to $STATE/trace.
@@ -94,7 +103,8 @@ scenario_keep_logs() { # NAME
   rm -rf "$kept"
   mkdir -p "$kept"
   for file in "$STATE"/{client1,client2,office}/{log,initiate} \
-    "$STATE"/gateway/{output,sekisho.yaml} "$STATE"/{trace,accounting}; do
+    "$STATE"/gateway/{output,sekisho.yaml} "$STATE"/{trace,accounting} \
+    "$STATE"/sanitizer/report.*; do
     if [[ -f $file ]]; then cp "$file" "$kept/$(basename "$(dirname "$file")")-${file##*/}"; fi
   done
   if process_alive "$STATE/gateway"; then
@@ -104,14 +114,17 @@ scenario_keep_logs() { # NAME
   fi
 }
 
-scenario_one() { # NAME: one line; returns 0, 1 or 77
+scenario_one() { # NAME HOLD: one line; returns 0, 1 or 77
   local start=$EPOCHREALTIME took status=0 skip
   skip=$(scenario_load "$1" && echo "$SKIP")
   if [[ -n $skip ]]; then
     printf 'SKIP %-34s %s\n' "$1" "$skip"
     return 77
   fi
+  sanitizer_begin
   play scenario_play "$1" || status=$?
+  if ((status == 0)) && [[ $2 == no ]]; then play scenario_finish || status=$?; fi
+  sanitizer_silent || status=$?
   took=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", b - a }')
   if ((status == 0)); then
     printf 'PASS %-34s %7s  %s\n' "$1" "$took" "$(scenario_load "$1" && echo "$DESCRIPTION")"
@@ -124,17 +137,18 @@ scenario_one() { # NAME: one line; returns 0, 1 or 77
 }
 
 scenarios_run() { # HOLD NAME...
-  local hold=$1 name status passed=0 failed=0 skipped=0
+  local hold=$1 name held status passed=0 failed=0 skipped=0
   shift
   for name in "$@"; do
-    status=0
-    scenario_one "$name" || status=$?
+    status=0 held=no
+    if [[ $name == "${*: -1}" ]]; then held=$hold; fi
+    scenario_one "$name" "$held" || status=$?
     case $status in
     0) passed=$((passed + 1)) ;;
     77) skipped=$((skipped + 1)) ;;
     *) failed=$((failed + 1)) ;;
     esac
-    if [[ $hold == yes && $name == "${*: -1}" ]]; then scenario_hold "$name"; fi
+    if [[ $held == yes ]]; then scenario_hold "$name"; fi
     scenario_cleanup
   done
   printf '%d passed, %d failed%s\n' "$passed" "$failed" "$( ((skipped)) && echo ", $skipped skipped")"
