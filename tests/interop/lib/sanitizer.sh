@@ -7,7 +7,7 @@ sanitizer_begin() {
   local name value
   rm -rf "$STATE/sanitizer"
   mkdir -p "$STATE/sanitizer"
-  for name in ASAN_OPTIONS LSAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS; do
+  for name in ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS; do
     value=${!name:-}
     value=${value%%log_path=*}
     value=${value%[ :]}
