@@ -156,6 +156,7 @@ void Engine::Impl::DispatchProtected(const Datagram& datagram, const Header& hea
     return HandleMalformed(*sa, datagram, header);
   }
   core_.Touch(*sa);
+  sa->unsettled_until = absl::InfinitePast();
   if (message->header.response) {
     HandleResponse(*sa, *std::move(message));
   } else {

@@ -52,6 +52,13 @@ void Begin(Core& core, IkeSa& sa, const Task& task) {
   }
 }
 
+// A peer that does not know of the IKE SA yet would answer nothing: all our tries could be spent
+// before it does. Only a Delete does not wait.
+bool IsSettled(const Core& core, const IkeSa& sa) {
+  return core.now >= sa.unsettled_until ||
+         (!sa.tasks.empty() && sa.tasks.front().kind == Task::Kind::kDeleteIke);
+}
+
 void Expire(Core& core, IkeSa& sa) {
   if (sa.state == IkeSaState::kAuthenticating) {
     EndIkeSa(core, sa, LogEvent::Level::kWarning, "ike-sa-failed", "not finished in time");
@@ -105,7 +112,7 @@ void AddTask(IkeSa& sa, Task task) {
 void StartNextTask(Core& core, IkeSa& sa) {
   // What is begun now would end on an IKE SA that no longer has the Child SAs.
   const bool peer_is_rekeying = sa.peer != nullptr && sa.peer->new_spi != 0;
-  if (peer_is_rekeying) return;
+  if (peer_is_rekeying || !IsSettled(core, sa)) return;
   while (sa.own == nullptr && !sa.tasks.empty() && MayBegin(sa.state, sa.tasks.front().kind)) {
     const Task task = sa.tasks.front();
     sa.tasks.erase(sa.tasks.begin());
@@ -163,14 +170,16 @@ void CloseIkeSa(Core& core, IkeSa& sa) {
 absl::Time NextDeadline(const IkeSa& sa) {
   const absl::Time retransmit_at =
       sa.window.in_flight ? sa.window.retransmit_at : absl::InfiniteFuture();
-  return std::min(
-      {retransmit_at, sa.rekey_at, sa.check_liveness_at, sa.expires_at, NextChildDeadline(sa)});
+  const bool waits = sa.unsettled_until != absl::InfinitePast() && !sa.tasks.empty();
+  return std::min({retransmit_at, sa.rekey_at, sa.check_liveness_at, sa.expires_at,
+                   waits ? sa.unsettled_until : absl::InfiniteFuture(), NextChildDeadline(sa)});
 }
 
 void HandleIkeSaTimers(Core& core, IkeSa& sa) {
   if (core.now >= sa.expires_at) return Expire(core, sa);
   if (sa.window.in_flight && core.now >= sa.window.retransmit_at) Retransmit(core, sa);
   if (sa.state == IkeSaState::kDead) return;
+  if (core.now >= sa.unsettled_until) sa.unsettled_until = absl::InfinitePast();
   if (core.now >= sa.rekey_at) {
     sa.rekey_at = absl::InfiniteFuture();
     AddTask(sa, {.kind = Task::Kind::kRekeyIke});

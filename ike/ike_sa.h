@@ -136,6 +136,9 @@ struct IkeSa {
   uint64_t rival_spi = 0;  // the IKE SA that the peer's rekey of this one made, until we know if it
                            // stays
   uint64_t predecessor_spi = 0;  // and the other way round
+  // We answered the rekey that made it, and cannot know yet whether the answer has arrived: until
+  // the peer speaks on it, or deletes the old one, or this time, we begin nothing on it.
+  absl::Time unsettled_until = absl::InfinitePast();
   absl::Time established_at;
   absl::Time rekey_at = absl::InfiniteFuture();
   absl::Time last_heard;

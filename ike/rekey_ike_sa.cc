@@ -63,6 +63,7 @@ void Inherit(Core& core, IkeSa& old, IkeSa& next) {
   next.remote = old.remote;
   if (core.IsCurrent(old)) core.current[old.id] = next.local_spi;
   StartTimers(core, next);
+  if (!next.initiator) next.unsettled_until = core.now + core.options.half_open_timeout;
   old.rival_spi = 0;
   old.rekey_at = old.check_liveness_at = absl::InfiniteFuture();
   old.expires_at = core.now + Linger(core);
@@ -203,8 +204,11 @@ void ProcessRekeyIkeResponse(Core& core, IkeSa& sa, const Message& response) {
 
 void ConcedeRekey(Core& core, IkeSa& sa) {
   IkeSa* rival = core.Find(sa.rival_spi);
-  if (rival == nullptr || sa.state != IkeSaState::kRekeying) return;
-  Inherit(core, sa, *rival);
+  if (rival != nullptr && sa.state == IkeSaState::kRekeying) Inherit(core, sa, *rival);
+  if (IkeSa* next = core.FindCurrent(sa.id); next != nullptr && next != &sa) {
+    next->unsettled_until = absl::InfinitePast();
+    core.Touch(*next);
+  }
 }
 
 void ConcedeToSuccessor(Core& core, IkeSa& next, const Message& request) {

@@ -1,4 +1,5 @@
 // Every message of a tunnel's life lost once, or come twice, or late.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/ike/connections.h"
@@ -87,6 +88,30 @@ TEST(EngineLoss, RepetitionsAreTheSameBytes) {
   EXPECT_EQ(sim.client.sent[1].bytes, sim.client.sent[2].bytes);
   EXPECT_EQ(sim.gateway.sent[0].bytes, sim.gateway.sent[1].bytes);
   EXPECT_EQ(sim.gateway.Count("ike-sa-up"), 1);
+}
+
+// The answer to an IKE rekey is lost for 20 s. Whoever gave it has something to say on the new IKE
+// SA, which the other side cannot know yet: asking there would only use up the tries.
+TEST(EngineLoss, NothingIsBegunOnASuccessorThatThePeerMayNotKnow) {
+  Simulation sim(1);
+  sim.Connect(ClientConnection(), GatewayConnection());
+  sim.Call();
+  sim.Run(absl::Seconds(1));
+  const absl::Time from = sim.now() + absl::Seconds(20);
+  sim.filter = [&](int, const Datagram& datagram) {
+    return datagram.local.address != sim.gateway.address || sim.now() >= from;
+  };
+  sim.RekeyIke(sim.client);
+  sim.Run(absl::Seconds(1));
+  ASSERT_EQ(sim.gateway.Count("ike-sa-rekeyed"), 1);
+  sim.RekeyChild(sim.gateway);
+  sim.Run(absl::Seconds(15));
+  EXPECT_THAT(sim.gateway.Messages(),
+              testing::Not(testing::Contains(testing::HasSubstr("out CREATE_CHILD_SA request"))));
+  sim.Run(absl::Seconds(20));  // the client asks again, and hears the answer
+  EXPECT_EQ(sim.client.Count("ike-sa-rekeyed"), 1);
+  EXPECT_EQ(sim.gateway.Count("child-sa-rekeyed"), 1);
+  sim.ExpectAgreement();
 }
 
 }  // namespace
