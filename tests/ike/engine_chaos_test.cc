@@ -2,6 +2,7 @@
 // both sides whenever. In the end, both sides agree and nothing leaks.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <iostream>
 
 #include "tests/ike/connections.h"
@@ -79,7 +80,14 @@ TEST_P(Chaos, EndsInAgreement) {
   if (HasFailure()) std::cerr << sim.transcript();
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, Chaos, testing::Range(0, 200));
+// SEKISHO_CHAOS_SEEDS=3000 runs so many instead: for a longer run at night.
+int SeedCount() {
+  const char* const text = std::getenv("SEKISHO_CHAOS_SEEDS");
+  const int count = text == nullptr ? 0 : std::atoi(text);
+  return count > 0 ? count : 200;
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Chaos, testing::Range(0, SeedCount()));
 
 }  // namespace
 }  // namespace sekisho::ike
