@@ -111,6 +111,7 @@ TrafficSelectors Narrow(const TrafficSelectors& proposed, const TrafficSelectors
   TrafficSelectors result;
   for (const TrafficSelector& wanted : proposed) {
     for (const TrafficSelector& limit : allowed) {
+      if (result.size() == kNarrowedSelectorsMax) return result;
       const auto both = wanted.Intersect(limit);
       if (!both) continue;
       const auto contains_both = [&](const TrafficSelector& s) { return s.Contains(*both); };

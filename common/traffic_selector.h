@@ -56,8 +56,12 @@ struct TrafficSelector {
 
 using TrafficSelectors = std::vector<TrafficSelector>;
 
+// As many selectors of one side as an SA may have: a peer decides how many are proposed.
+inline constexpr size_t kNarrowedSelectorsMax = 64;
+
 // What of `proposed` lies inside `allowed`, in the order of `proposed`, without doubles and without
 // selectors that another one of the result contains (RFC 7296, 2.9). Empty: nothing in common.
+// Stops at kNarrowedSelectorsMax: a responder may choose less than there is.
 TrafficSelectors Narrow(const TrafficSelectors& proposed, const TrafficSelectors& allowed);
 
 std::string ToString(const TrafficSelectors& selectors);  // joined by a space

@@ -4,9 +4,14 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "common/status_macros.h"
+#include "common/traffic_selector.h"
+#include "fastpath/selector_set.h"
 
 namespace sekisho::slowpath {
 namespace {
+
+// What the engine may agree to can be installed.
+static_assert(kNarrowedSelectorsMax <= fastpath::SelectorSet::kSelectorsMax);
 
 // Both directions take the same values under different names of the fast path.
 template <typename Parameters>
