@@ -92,4 +92,13 @@ absl::Status CheckRules(const Message& message) {
   return absl::OkStatus();
 }
 
+absl::Status CheckNonce(const Message& message, PrfId prf) {
+  const auto* nonce = message.Find<NoncePayload>();
+  const size_t least = FindPrf(prf)->output_bytes / size_t{2};
+  if (nonce == nullptr || nonce->data.size() >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(Name(message.header.exchange), ": nonce: found ",
+                                                 nonce->data.size(), " bytes, want ", least,
+                                                 " or more with ", Name(prf)));
+}
+
 }  // namespace sekisho::ike

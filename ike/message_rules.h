@@ -12,4 +12,8 @@ namespace sekisho::ike {
 // error notify needs nothing else.
 absl::Status CheckRules(const Message& message);
 
+// RFC 7296, 2.10: a nonce has at least half the key size of the PRF. (That it has 16 to 256 bytes
+// is the parser's business.) OK for a message without one.
+absl::Status CheckNonce(const Message& message, PrfId prf);
+
 }  // namespace sekisho::ike
