@@ -37,6 +37,10 @@ bool LetsIn(const Connection& connection, const Identity& identity) {
 const SecretBytes* FindPsk(const Connection& connection, const Identity& identity) {
   const auto found = connection.psks.find(identity);
   if (found != connection.psks.end()) return &found->second;
+  // Spelt otherwise it is the same peer, and the key for all others is not for this one.
+  for (const auto& [owner, psk] : connection.psks) {
+    if (SameIdentity(owner, identity)) return &psk;
+  }
   return connection.any_psk ? &*connection.any_psk : nullptr;
 }
 
@@ -88,7 +92,9 @@ absl::StatusOr<std::shared_ptr<const Connection>> ChooseConnection(const Core& c
     if (!MatchesEndpoints(*connection, sa.local, sa.remote) || !Accepts(*connection, sa.suite)) {
       continue;
     }
-    if (wanted != nullptr && wanted->identity != connection->local.identity) continue;
+    if (wanted != nullptr && !SameIdentity(wanted->identity, connection->local.identity)) {
+      continue;
+    }
     somebody_has_idr = true;
     if (!LetsIn(*connection, peer)) continue;
     if (connection->remote.kind != kind) {

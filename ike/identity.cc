@@ -104,22 +104,6 @@ bool NameMatches(absl::string_view pattern, const Identity& identity) {
                     });
 }
 
-bool SameIdentity(const Identity& a, const Identity& b) {
-  if (a.type != b.type) return false;
-  if (a.data == b.data) return true;
-  switch (a.type) {
-    case IdentityType::kFqdn:
-    case IdentityType::kRfc822Address:
-      return absl::EqualsIgnoreCase(TextOf(a), TextOf(b));
-    case IdentityType::kDerAsn1Dn: {
-      const X509NamePtr name_a = DecodeName(a.data), name_b = DecodeName(b.data);
-      return name_a != nullptr && name_b != nullptr && SameName(name_a.get(), name_b.get());
-    }
-    default:
-      return false;
-  }
-}
-
 std::string FullText(const Identity& identity) {
   switch (identity.type) {
     case IdentityType::kIpv4Address:
@@ -141,6 +125,22 @@ std::string FullText(const Identity& identity) {
 }
 
 }  // namespace
+
+bool SameIdentity(const Identity& a, const Identity& b) {
+  if (a.type != b.type) return false;
+  if (a.data == b.data) return true;
+  switch (a.type) {
+    case IdentityType::kFqdn:
+    case IdentityType::kRfc822Address:
+      return absl::EqualsIgnoreCase(TextOf(a), TextOf(b));
+    case IdentityType::kDerAsn1Dn: {
+      const X509NamePtr name_a = DecodeName(a.data), name_b = DecodeName(b.data);
+      return name_a != nullptr && name_b != nullptr && SameName(name_a.get(), name_b.get());
+    }
+    default:
+      return false;
+  }
+}
 
 absl::StatusOr<Identity> Identity::Parse(absl::string_view text) {
   text = absl::StripAsciiWhitespace(text);

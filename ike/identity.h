@@ -37,6 +37,9 @@ struct Identity {
   }
 };
 
+// Names compare without regard to case, distinguished names as X.509 compares them.
+bool SameIdentity(const Identity& a, const Identity& b);
+
 // A pattern over identities: "%any", "*.example.org", "*@example.org", or one identity exactly.
 class IdentityPattern {
  public:
