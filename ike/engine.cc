@@ -215,7 +215,9 @@ void Engine::Impl::DispatchRequest(IkeSa& sa) {
     }
     return;
   }
-  if (const absl::Status status = CheckRules(request); !status.ok()) {
+  absl::Status status = CheckRules(request);
+  status.Update(CheckNonce(request, sa.suite.prf));
+  if (!status.ok()) {
     ++core_.counters.malformed;
     Respond(core_, sa, {Notify(NotifyType::kInvalidSyntax)});
     return EndIkeSa(core_, sa, LogEvent::Level::kWarning,
@@ -242,7 +244,8 @@ void Engine::Impl::HandleResponse(IkeSa& sa, Message message) {
     return;
   }
   LogMessage(core_, "in", sa.remote, message);
-  if (message.unknown_critical || !CheckRules(message).ok()) {
+  if (message.unknown_critical || !CheckRules(message).ok() ||
+      !CheckNonce(message, sa.suite.prf).ok()) {
     ++core_.counters.malformed;
     return;
   }

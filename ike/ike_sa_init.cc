@@ -19,11 +19,6 @@ namespace sekisho::ike {
 namespace {
 
 constexpr int kRestartsMax = 5;  // COOKIE and INVALID_KE_PAYLOAD answers that we go along with
-constexpr size_t kNonceBytesMin = 16, kNonceBytesMax = 256;  // RFC 7296, 3.9
-
-bool IsNonceUsable(const NoncePayload& nonce) {
-  return nonce.data.size() >= kNonceBytesMin && nonce.data.size() <= kNonceBytesMax;
-}
 
 bool IsKeyUsable(const KePayload& ke) {
   const KeyExchangeTraits* traits = FindKeyExchange(ke.method);
@@ -183,7 +178,7 @@ void ProcessIkeSaInitRequest(Core& core, const Datagram& datagram, const Header&
         core, datagram, header,
         Notify(NotifyType::kUnsupportedCriticalPayload, {*request->unknown_critical}));
   }
-  if (!CheckRules(*request).ok() || !IsNonceUsable(*request->Find<NoncePayload>())) {
+  if (!CheckRules(*request).ok()) {
     ++core.counters.malformed;
     return AnswerStranger(core, datagram, header, Notify(NotifyType::kInvalidSyntax));
   }
@@ -201,7 +196,7 @@ void ProcessIkeSaInitRequest(Core& core, const Datagram& datagram, const Header&
     ++core.counters.invalid_ke;
     return AnswerStranger(core, datagram, header, NotifyInvalidKe(choice->suite.key_exchange));
   }
-  if (!IsKeyUsable(ke)) {
+  if (!IsKeyUsable(ke) || !CheckNonce(*request, choice->suite.prf).ok()) {
     ++core.counters.malformed;
     return AnswerStranger(core, datagram, header, Notify(NotifyType::kInvalidSyntax));
   }
@@ -342,7 +337,8 @@ void ProcessIkeSaInitResponse(Core& core, IkeSa& sa, const Datagram& datagram) {
   const absl::StatusOr<IkeChoice> choice = AcceptIke(*chosen, sa.connection->ike_proposals);
   if (!choice.ok()) return NoteComplaint(core, sa, std::string(choice.status().message()));
   if (choice->suite.key_exchange != sa.own->method || ke->method != sa.own->method ||
-      !IsKeyUsable(*ke) || !IsNonceUsable(*nonce) || response->header.responder_spi == 0) {
+      !IsKeyUsable(*ke) || !CheckNonce(*response, choice->suite.prf).ok() ||
+      response->header.responder_spi == 0) {
     ++core.counters.malformed;
     return;
   }

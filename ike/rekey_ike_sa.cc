@@ -7,6 +7,7 @@
 #include "ike/child_negotiation.h"
 #include "ike/collision.h"
 #include "ike/computations.h"
+#include "ike/message_rules.h"
 #include "ike/notify.h"
 #include "ike/prf.h"
 #include "ike/retransmission.h"
@@ -190,7 +191,8 @@ void ProcessRekeyIkeResponse(Core& core, IkeSa& sa, const Message& response) {
   auto choice = AcceptIke(*response.Find<SaPayload>(), sa.connection->ike_proposals);
   const auto* ke = response.Find<KePayload>();
   if (!choice.ok() || ke == nullptr || ke->method != own.method ||
-      choice->suite.key_exchange != own.method || choice->peer_spi == 0) {
+      choice->suite.key_exchange != own.method || choice->peer_spi == 0 ||
+      !CheckNonce(response, choice->suite.prf).ok()) {
     ++core.counters.malformed;
     return GiveUpOwn(core, sa);
   }
@@ -294,6 +296,10 @@ void ProcessRekeyIkeRequest(Core& core, IkeSa& sa) {
   }
   auto key = std::make_unique<AnswerKey>();
   key->method = ke->method;
+  if (!CheckNonce(request, choice->suite.prf).ok()) {  // the new PRF's key may be a longer one
+    ++core.counters.malformed;
+    return Respond(core, sa, {Notify(NotifyType::kInvalidSyntax)});
+  }
   key->peer_public_value = ke->data;
   core.Run(sa, std::move(key), AfterKeyAnswered);
 }
