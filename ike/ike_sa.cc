@@ -1,6 +1,7 @@
 #include "ike/ike_sa.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
@@ -148,6 +149,9 @@ void EndIkeSa(Core& core, IkeSa& sa, LogEvent::Level level, absl::string_view ev
     SetState(core, sa, IkeSaState::kClosed);
   } else {
     SetState(core, sa, IkeSaState::kDead);
+  }
+  if (IkeSa* rival = core.Find(std::exchange(sa.rival_spi, 0)); rival != nullptr) {
+    EndIkeSa(core, *rival, level, event, reason);  // nobody would decide about it any more
   }
 }
 

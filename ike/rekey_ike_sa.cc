@@ -268,9 +268,10 @@ void ProcessRekeyIkeRequest(Core& core, IkeSa& sa) {
   const Message& request = peer.request;
   const auto* ke = request.Find<KePayload>();
   if (ke == nullptr) return Respond(core, sa, {Notify(NotifyType::kInvalidSyntax)});
-  // RFC 7296, 2.25.2: not while it is being closed, was replaced, or a Child SA is changing.
+  // RFC 7296, 2.25.2: not while it is being closed, was replaced, or a Child SA is changing; nor
+  // while the peer's last one waits for the end of ours.
   if ((sa.state != IkeSaState::kEstablished && sa.state != IkeSaState::kRekeying) ||
-      IsChangingChildren(sa)) {
+      IsChangingChildren(sa) || core.Find(sa.rival_spi) != nullptr) {
     return Respond(core, sa, {Notify(NotifyType::kTemporaryFailure)});
   }
   auto choice = ChooseIke(*request.Find<SaPayload>(), sa.connection->ike_proposals, ke->method);

@@ -52,9 +52,6 @@ void GiveUp(Core& core, IkeSa& sa) {
                       "deleted by us; the peer did not answer");
     default:
       if (core.IsCurrent(sa)) ++core.counters.ike_sas_timed_out;
-      if (IkeSa* rival = core.Find(sa.rival_spi); rival != nullptr) {
-        EndIkeSa(core, *rival, LogEvent::Level::kInfo, "", "");
-      }
       return EndIkeSa(core, sa, LogEvent::Level::kWarning, "ike-sa-timed-out",
                       absl::StrCat("no answer to ", sent, " requests"));
   }
