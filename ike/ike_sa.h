@@ -4,6 +4,7 @@
 // other; the driver sees one IkeSaId all its life.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +56,7 @@ struct Task {
   friend auto operator<=>(const Task&, const Task&) = default;
 };
 inline constexpr size_t kTasksMax = 64;
+inline constexpr size_t kReplacedMax = 4;   // IKE SAs before the one that stands, not deleted yet
 inline constexpr size_t kChildSasMax = 32;  // of one IKE SA; beyond: NO_ADDITIONAL_SAS
 
 // What an exchange that we began needs to remember.
@@ -135,7 +137,8 @@ struct IkeSa {
 
   uint64_t rival_spi = 0;  // the IKE SA that the peer's rekey of this one made, until we know if it
                            // stays
-  uint64_t predecessor_spi = 0;  // and the other way round
+  uint64_t predecessor_spi = 0;   // and the other way round
+  std::deque<uint64_t> replaced;  // local SPIs of those before it, oldest first
   // We answered the rekey that made it, and cannot know yet whether the answer has arrived: until
   // the peer speaks on it, or deletes the old one, or this time, we begin nothing on it.
   absl::Time unsettled_until = absl::InfinitePast();

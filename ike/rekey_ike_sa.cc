@@ -51,6 +51,15 @@ IkeSa& MakeSuccessor(Core& core, const IkeSa& old, const Agreement& agreement) {
   return next;
 }
 
+// A peer that rekeys faster than it deletes must not make us hold them all.
+void ForgetOldest(Core& core, IkeSa& next) {
+  while (next.replaced.size() > kReplacedMax) {
+    IkeSa* oldest = core.Find(next.replaced.front());
+    next.replaced.pop_front();
+    if (oldest != nullptr) EndIkeSa(core, *oldest, LogEvent::Level::kDebug, "", "");
+  }
+}
+
 // The successor stands for the tunnel from now on.
 void Inherit(Core& core, IkeSa& old, IkeSa& next) {
   next.children = std::move(old.children);
@@ -59,6 +68,8 @@ void Inherit(Core& core, IkeSa& old, IkeSa& next) {
   for (const Task& task : std::exchange(old.tasks, {})) {
     if (task.kind != Task::Kind::kRekeyIke) AddTask(next, task);
   }
+  next.replaced = std::exchange(old.replaced, {});
+  next.replaced.push_back(old.local_spi);
   next.lease_asked = std::exchange(old.lease_asked, false);
   next.local = old.local;  // the peer may have moved since the successor was made
   next.remote = old.remote;
@@ -74,6 +85,7 @@ void Inherit(Core& core, IkeSa& old, IkeSa& next) {
   core.Log(
       LogEvent::Level::kInfo, "ike-sa-rekeyed", next,
       {{"role", next.initiator ? "initiator" : "responder"}, {"suite", next.suite.ToString()}});
+  ForgetOldest(core, next);
 }
 
 void MarkRedundant(Core& core, IkeSa& sa) {
