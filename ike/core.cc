@@ -10,7 +10,7 @@ Core::Core(EngineOptions options_in, Random& random_in, SpiAllocator& spis_in)
     : options(std::move(options_in)), random(random_in), spis(spis_in), cookies(random_in) {}
 
 namespace {
-constexpr int kStrangerLinesPerSecond = 10;
+constexpr uint64_t kStrangerLinesPerSecond = 10;
 }  // namespace
 
 IkeSa& Core::Create(IkeSaId id, uint64_t local_spi) {
@@ -62,13 +62,20 @@ void Core::Log(LogEvent::Level level, absl::string_view name, const IkeSa& sa, L
   Log(level, name, std::move(all));
 }
 
-void Core::LogStranger(absl::string_view name, LogFields fields) {
+bool Core::MayLogStranger() {
   if (now >= stranger_second_ + absl::Seconds(1)) {
+    if (stranger_lines_ > kStrangerLinesPerSecond) {
+      Log(LogEvent::Level::kWarning, "strangers-not-logged",
+          {{"lines", absl::StrCat(stranger_lines_ - kStrangerLinesPerSecond)}});
+    }
     stranger_second_ = now;
     stranger_lines_ = 0;
   }
-  if (++stranger_lines_ > kStrangerLinesPerSecond) return;
-  Log(LogEvent::Level::kWarning, name, std::move(fields));
+  return ++stranger_lines_ <= kStrangerLinesPerSecond;
+}
+
+void Core::LogStranger(absl::string_view name, LogFields fields) {
+  if (MayLogStranger()) Log(LogEvent::Level::kWarning, name, std::move(fields));
 }
 
 void Core::Run(IkeSa& sa, std::unique_ptr<Computation> computation, AfterComputation after) {

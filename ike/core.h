@@ -69,6 +69,9 @@ struct Core {
   void Log(LogEvent::Level level, absl::string_view name, const IkeSa& sa, LogFields fields);
   // For what strangers cause: no more than a few lines in a second.
   void LogStranger(absl::string_view name, LogFields fields);
+  // Is there room for one more of those lines in this second? How many there was none for is said
+  // when there is room again.
+  bool MayLogStranger();
   // Hands a computation out; `after` is called with its result if the IKE SA still stands then.
   void Run(IkeSa& sa, std::unique_ptr<Computation> computation, AfterComputation after);
 
@@ -87,7 +90,7 @@ struct Core {
   void Bury(IkeSa& sa);
 
   absl::Time stranger_second_ = absl::InfinitePast();
-  int stranger_lines_ = 0;
+  uint64_t stranger_lines_ = 0;
 };
 
 }  // namespace sekisho::ike

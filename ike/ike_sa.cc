@@ -79,9 +79,17 @@ void SetState(Core& core, IkeSa& sa, IkeSaState state) {
   core.Touch(sa);
 }
 
+IpAddress HalfOpenOwner(const IpAddress& address) {
+  constexpr size_t kNetworkBytes = 8;
+  if (address.is_v4()) return address;
+  Bytes network = ToBytes(address.bytes().first(kNetworkBytes));
+  network.resize(AddressBytes(IpFamily::kIpv6));
+  return IpAddress::V6(network);
+}
+
 void CountHalfOpen(Core& core, IkeSa& sa) {
-  sa.half_open_from = sa.remote.address;
-  ++core.half_open_by_address[sa.remote.address];
+  sa.half_open_from = HalfOpenOwner(sa.remote.address);
+  ++core.half_open_by_address[*sa.half_open_from];
   ++core.half_open;
 }
 
@@ -130,13 +138,20 @@ void EndIkeSa(Core& core, IkeSa& sa, LogEvent::Level level, absl::string_view ev
   }
   if (core.IsCurrent(sa)) {
     if (sa.lease_asked) core.Emit(ReleaseLease{sa.id});
-    core.Log(level, event, sa, {{"reason", std::string(reason)}});
+    // Until it is half-open no longer, a stranger has caused it.
+    const bool loud = level != LogEvent::Level::kDebug;
+    if (!sa.half_open_from || !loud || core.MayLogStranger()) {
+      core.Log(level, event, sa, {{"reason", std::string(reason)}});
+    }
     core.current.erase(sa.id);
     if (const auto found = core.by_identity.find(sa.remote_identity);
         found != core.by_identity.end()) {
       found->second.erase(sa.id);
       if (found->second.empty()) core.by_identity.erase(found);
     }
+  }
+  if (IkeSa* rival = core.Find(std::exchange(sa.rival_spi, 0)); rival != nullptr) {
+    EndIkeSa(core, *rival, level, event, reason);  // nobody would decide about it any more
   }
   sa.lease_asked = false;
   sa.own.reset();
@@ -149,9 +164,6 @@ void EndIkeSa(Core& core, IkeSa& sa, LogEvent::Level level, absl::string_view ev
     SetState(core, sa, IkeSaState::kClosed);
   } else {
     SetState(core, sa, IkeSaState::kDead);
-  }
-  if (IkeSa* rival = core.Find(std::exchange(sa.rival_spi, 0)); rival != nullptr) {
-    EndIkeSa(core, *rival, level, event, reason);  // nobody would decide about it any more
   }
 }
 

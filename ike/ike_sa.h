@@ -82,6 +82,7 @@ struct OwnExchange {
   IkeChoice ike_choice;
   Bytes cookie;            // kIkeSaInit
   std::string init_error;  // kIkeSaInit: what an unprotected answer complained about
+  int complaints = 0;      // and how often one did
   std::optional<Message> response;
   // The peer rekeys the same SA at the same time: the lowest nonce of its exchange.
   std::optional<Bytes> rival_nonce;
@@ -155,6 +156,9 @@ struct IkeSa {
 };
 
 void SetState(Core& core, IkeSa& sa, IkeSaState state);
+// Whom half-open IKE SAs from this address are counted for: itself, or with IPv6 its /64, of which
+// one host may use every address.
+IpAddress HalfOpenOwner(const IpAddress& address);
 // Responder: counted from IKE_SA_INIT until the IKE SA is established or gone.
 void CountHalfOpen(Core& core, IkeSa& sa);
 // Ciphers for both directions out of sa.keys.

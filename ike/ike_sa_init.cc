@@ -18,6 +18,10 @@
 namespace sekisho::ike {
 namespace {
 
+// Of an IKE_SA_INIT request: it is kept until AUTH has been checked, for as many strangers as may
+// be half-open. Real ones have about 500 bytes.
+constexpr size_t kInitBytesMax = 8192;
+constexpr int kComplaintsLoggedMax = 5;  // of one attempt: anybody may send them
 constexpr int kRestartsMax = 5;  // COOKIE and INVALID_KE_PAYLOAD answers that we go along with
 
 bool IsKeyUsable(const KePayload& ke) {
@@ -63,10 +67,12 @@ bool PaysTheCookie(Core& core, const Datagram& datagram, const Message& request)
   return false;
 }
 
+// An IKE SA that was given up leaves its computation in the queue: those count, too.
 bool HasRoom(Core& core, const Datagram& datagram) {
-  const auto from = core.half_open_by_address.find(datagram.remote.address);
+  const auto from = core.half_open_by_address.find(HalfOpenOwner(datagram.remote.address));
   const size_t from_there = from == core.half_open_by_address.end() ? 0 : from->second;
   if (core.half_open < core.options.half_open_max &&
+      core.computations.size() < core.options.half_open_max &&
       from_there < core.options.half_open_per_address_max) {
     return true;
   }
@@ -164,6 +170,10 @@ void OpenHalf(Core& core, const Datagram& datagram, Message request, IkeChoice c
 }  // namespace
 
 void ProcessIkeSaInitRequest(Core& core, const Datagram& datagram, const Header& header) {
+  if (datagram.bytes.size() > kInitBytesMax) {
+    ++core.counters.malformed;
+    return;
+  }
   Bytes digest = Digest(datagram.bytes);
   if (WasSeen(core, datagram, digest) || core.shutting_down) return;
   absl::StatusOr<Message> request = ParseMessage(datagram.bytes);
@@ -255,6 +265,7 @@ void AfterKeyAgreed(Core& core, IkeSa& sa, Computation& done) {
 void NoteComplaint(Core& core, IkeSa& sa, std::string reason) {
   if (sa.own->init_error == reason) return;
   sa.own->init_error = std::move(reason);
+  if (++sa.own->complaints > kComplaintsLoggedMax) return;
   core.Log(LogEvent::Level::kWarning, "ike-sa-init-refused", sa, {{"reason", sa.own->init_error}});
 }
 

@@ -296,6 +296,10 @@ void ProcessRekeyIkeRequest(Core& core, IkeSa& sa) {
                                       Join(sa.connection->ike_proposals))}});
     return Respond(core, sa, {Notify(NotifyType::kNoProposalChosen)});
   }
+  if (!CheckNonce(request, choice->suite.prf).ok()) {  // the new PRF's key may be a longer one
+    ++core.counters.malformed;
+    return Respond(core, sa, {Notify(NotifyType::kInvalidSyntax)});
+  }
   if (choice->suite.key_exchange != ke->method) {
     ++core.counters.invalid_ke;
     return Respond(core, sa, {NotifyInvalidKe(choice->suite.key_exchange)});
@@ -309,10 +313,6 @@ void ProcessRekeyIkeRequest(Core& core, IkeSa& sa) {
   }
   auto key = std::make_unique<AnswerKey>();
   key->method = ke->method;
-  if (!CheckNonce(request, choice->suite.prf).ok()) {  // the new PRF's key may be a longer one
-    ++core.counters.malformed;
-    return Respond(core, sa, {Notify(NotifyType::kInvalidSyntax)});
-  }
   key->peer_public_value = ke->data;
   core.Run(sa, std::move(key), AfterKeyAnswered);
 }
