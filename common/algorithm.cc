@@ -50,6 +50,62 @@ constexpr std::array kAliases = {
     Alias{"chacha20", "chacha20poly1305"},
 };
 
+// What peers offer and we do not have, for the log: IANA "IKEv2 Parameters". A cipher's key length
+// goes behind its name, or where its second part says.
+struct ForeignName {
+  uint16_t id;
+  absl::string_view name, after_key_length = "";
+};
+constexpr std::array kForeignEncryption = {
+    ForeignName{1, "des-iv64"},
+    ForeignName{2, "des"},
+    ForeignName{3, "3des"},
+    ForeignName{4, "rc5"},
+    ForeignName{5, "idea"},
+    ForeignName{6, "cast"},
+    ForeignName{7, "blowfish"},
+    ForeignName{8, "3idea"},
+    ForeignName{9, "des-iv32"},
+    ForeignName{11, "null"},
+    ForeignName{12, "aes"},
+    ForeignName{13, "aes", "ctr"},
+    ForeignName{14, "aes", "ccm8"},
+    ForeignName{15, "aes", "ccm12"},
+    ForeignName{16, "aes", "ccm16"},
+    ForeignName{18, "aes", "gcm8"},
+    ForeignName{19, "aes", "gcm12"},
+    ForeignName{20, "aes", "gcm16"},
+    ForeignName{21, "aes", "gmac"},
+    ForeignName{23, "camellia"},
+    ForeignName{24, "camellia", "ctr"},
+    ForeignName{25, "camellia", "ccm8"},
+    ForeignName{26, "camellia", "ccm12"},
+    ForeignName{27, "camellia", "ccm16"},
+};
+constexpr std::array kForeignIntegrity = {
+    ForeignName{1, "md5"},         ForeignName{2, "sha1"},        ForeignName{3, "desmac"},
+    ForeignName{4, "kpdkmd5"},     ForeignName{5, "aesxcbc"},     ForeignName{6, "md5_128"},
+    ForeignName{7, "sha1_160"},    ForeignName{8, "aescmac"},     ForeignName{9, "aes128gmac"},
+    ForeignName{10, "aes192gmac"}, ForeignName{11, "aes256gmac"},
+};
+constexpr std::array kForeignPrfs = {
+    ForeignName{1, "prfmd5"},     ForeignName{2, "prfsha1"},    ForeignName{3, "prftiger"},
+    ForeignName{4, "prfaesxcbc"}, ForeignName{8, "prfaescmac"},
+};
+constexpr std::array kForeignKeyExchanges = {
+    ForeignName{1, "modp768"},       ForeignName{2, "modp1024"},
+    ForeignName{5, "modp1536"},      ForeignName{15, "modp3072"},
+    ForeignName{16, "modp4096"},     ForeignName{17, "modp6144"},
+    ForeignName{18, "modp8192"},     ForeignName{21, "ecp521"},
+    ForeignName{22, "modp1024s160"}, ForeignName{23, "modp2048s224"},
+    ForeignName{24, "modp2048s256"}, ForeignName{25, "ecp192"},
+    ForeignName{26, "ecp224"},       ForeignName{27, "ecp224bp"},
+    ForeignName{28, "ecp256bp"},     ForeignName{29, "ecp384bp"},
+    ForeignName{30, "ecp512bp"},     ForeignName{32, "x448"},
+    ForeignName{35, "mlkem512"},     ForeignName{36, "mlkem768"},
+    ForeignName{37, "mlkem1024"},
+};
+
 template <typename Table, typename Predicate>
 const typename Table::value_type* FindIn(const Table& table, Predicate predicate) {
   const auto found = std::find_if(table.begin(), table.end(), predicate);
@@ -62,8 +118,12 @@ std::string JoinNames(const Table& table) {
       table, " ", [](std::string* out, const auto& traits) { absl::StrAppend(out, traits.name); });
 }
 
-template <typename Id>
-std::string UnknownName(absl::string_view kind, Id id) {
+// The field's name; "group-99" and the like for what has none.
+template <typename Id, typename Table>
+std::string UnknownName(absl::string_view kind, Id id, const Table& foreign) {
+  const auto* named =
+      FindIn(foreign, [id](const ForeignName& f) { return f.id == static_cast<uint16_t>(id); });
+  if (named != nullptr) return std::string(named->name);
   return absl::StrCat(kind, "-", static_cast<uint16_t>(id));
 }
 
@@ -164,19 +224,27 @@ std::span<const KeyExchangeTraits> AllKeyExchanges() { return kKeyExchanges; }
 
 std::string Name(Encryption encryption) {
   if (const auto* traits = FindEncryption(encryption)) return std::string(traits->name);
-  return absl::StrCat(UnknownName("encryption", encryption.id), "/", encryption.key_bits);
+  const auto* foreign = FindIn(kForeignEncryption, [&](const ForeignName& f) {
+    return f.id == static_cast<uint16_t>(encryption.id);
+  });
+  if (foreign == nullptr) {
+    return absl::StrCat("encryption-", static_cast<uint16_t>(encryption.id), "/",
+                        encryption.key_bits);
+  }
+  if (encryption.key_bits == 0) return absl::StrCat(foreign->name, foreign->after_key_length);
+  return absl::StrCat(foreign->name, encryption.key_bits, foreign->after_key_length);
 }
 std::string Name(IntegrityId id) {
   const auto* traits = FindIntegrity(id);
-  return traits ? std::string(traits->name) : UnknownName("integrity", id);
+  return traits ? std::string(traits->name) : UnknownName("integrity", id, kForeignIntegrity);
 }
 std::string Name(PrfId id) {
   const auto* traits = FindPrf(id);
-  return traits ? std::string(traits->name) : UnknownName("prf", id);
+  return traits ? std::string(traits->name) : UnknownName("prf", id, kForeignPrfs);
 }
 std::string Name(KeyExchangeId id) {
   const auto* traits = FindKeyExchange(id);
-  return traits ? std::string(traits->name) : UnknownName("group", id);
+  return traits ? std::string(traits->name) : UnknownName("group", id, kForeignKeyExchanges);
 }
 
 std::string EspSuite::ToString() const {

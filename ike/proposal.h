@@ -56,7 +56,7 @@ absl::StatusOr<EspChoice> AcceptEsp(const SaPayload& response,
                                     const std::vector<AlgorithmProposal>& offered,
                                     bool with_key_exchange);
 
-// "aes256gcm16-prfsha256-x25519, encryption-3-sha256", for 'no proposal chosen: peer offered ...'.
+// "aes256gcm16-prfsha256-x25519, 3des-sha1", for 'no proposal chosen: peer offered ...'.
 std::string Describe(const SaPayload& offered);
 
 }  // namespace sekisho::ike

@@ -22,8 +22,8 @@ void ProcessRekeyIkeResponse(Core& core, IkeSa& sa, const Message& response);
 // The request is in sa.peer.
 void ProcessRekeyIkeRequest(Core& core, IkeSa& sa);
 
-// The peer deletes an IKE SA: it has what took its place, which is settled by that. While both rekey
-// it: it did not see our rekey, so its own stands.
+// The peer deletes an IKE SA: it has what took its place, which is settled by that. While both
+// rekey it: it did not see our rekey, so its own stands.
 void ConcedeRekey(Core& core, IkeSa& sa);
 // The peer makes use of the IKE SA that its rekey made while ours still runs: it has decided that
 // its own stands. (If it deletes it, it has decided otherwise.)

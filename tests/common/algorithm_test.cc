@@ -61,8 +61,8 @@ TEST(AlgorithmTest, NamesRoundTrip) {
 }
 
 TEST(AlgorithmTest, UnknownNumbersStillPrint) {
-  EXPECT_EQ(Name(Encryption{static_cast<EncryptionId>(3), 168}), "encryption-3/168");
-  EXPECT_EQ(Name(static_cast<KeyExchangeId>(2)), "group-2");
+  EXPECT_EQ(Name(Encryption{static_cast<EncryptionId>(99), 168}), "encryption-99/168");
+  EXPECT_EQ(Name(static_cast<KeyExchangeId>(99)), "group-99");
 }
 
 TEST(AlgorithmTest, SuitesPrint) {
@@ -75,6 +75,31 @@ TEST(AlgorithmTest, SuitesPrint) {
                       KeyExchangeId::kX25519}
                  .ToString()),
             "aes128gcm16-prfsha256-x25519");
+}
+
+// So that "no proposal chosen" can be acted on. No offer of ours may use them.
+TEST(Algorithm, WhatWeDoNotHaveIsNamedAllTheSame) {
+  const auto cipher = [](uint16_t id, uint16_t bits) {
+    return Name(Encryption{static_cast<EncryptionId>(id), bits});
+  };
+  EXPECT_EQ(cipher(2, 0), "des");
+  EXPECT_EQ(cipher(3, 0), "3des");
+  EXPECT_EQ(cipher(12, 192), "aes192");
+  EXPECT_EQ(cipher(13, 128), "aes128ctr");
+  EXPECT_EQ(cipher(20, 192), "aes192gcm16");
+  EXPECT_EQ(cipher(23, 256), "camellia256");
+  EXPECT_EQ(Name(static_cast<IntegrityId>(1)), "md5");
+  EXPECT_EQ(Name(static_cast<IntegrityId>(2)), "sha1");
+  EXPECT_EQ(Name(static_cast<IntegrityId>(5)), "aesxcbc");
+  EXPECT_EQ(Name(static_cast<IntegrityId>(8)), "aescmac");
+  EXPECT_EQ(Name(static_cast<PrfId>(2)), "prfsha1");
+  EXPECT_EQ(Name(static_cast<KeyExchangeId>(2)), "modp1024");
+  EXPECT_EQ(Name(static_cast<KeyExchangeId>(5)), "modp1536");
+  EXPECT_EQ(Name(static_cast<KeyExchangeId>(15)), "modp3072");
+  EXPECT_EQ(Name(static_cast<KeyExchangeId>(16)), "modp4096");
+  EXPECT_EQ(Name(static_cast<KeyExchangeId>(21)), "ecp521");
+  EXPECT_EQ(Name(static_cast<KeyExchangeId>(32)), "x448");
+  EXPECT_FALSE(AlgorithmProposal::ParseIke("3des-sha1-modp1024").ok());
 }
 
 }  // namespace

@@ -251,8 +251,7 @@ TEST(DescribeTest, OfferReadsAsConfigurationDoes) {
                                           {TransformType::kPrf, 2},
                                           {TransformType::kKeyExchange, 2},
                                           {TransformType{6}, 35}}});
-  EXPECT_EQ(Describe(old),
-            "encryption-3-encryption-13/192-integrity-2-prf-2-group-2-transform-6-35");
+  EXPECT_EQ(Describe(old), "3des-aes192ctr-sha1-prfsha1-modp1024-transform-6-35");
 }
 
 // A stranger does not decide how long a line in the log is.
