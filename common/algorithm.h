@@ -104,8 +104,8 @@ std::span<const IntegrityTraits> AllIntegrity();
 std::span<const PrfTraits> AllPrfs();
 std::span<const KeyExchangeTraits> AllKeyExchanges();
 
-// "aes256gcm16"; also for what we do not have but peers may offer: "3des", "aes192", "modp1024". For
-// a number nobody has named "encryption-99/168" and the like, for the log.
+// "aes256gcm16"; also for what we do not have but peers may offer: "3des", "aes192", "modp1024".
+// For a number nobody has named "encryption-99/168" and the like, for the log.
 std::string Name(Encryption encryption);
 std::string Name(IntegrityId id);
 std::string Name(PrfId id);

@@ -168,5 +168,27 @@ TEST_P(MessageCipherTest, OtherKeyIsRefused) {
 INSTANTIATE_TEST_SUITE_P(All, MessageCipherTest, testing::ValuesIn(kSuites),
                          [](const auto& tested) { return tested.param.name; });
 
+// The IV and the notify are the RFC's; we never send SET_WINDOW_SIZE, but anybody may.
+TEST(MessageCipherVectors, Rfc7634AppendixB) {
+  Bytes key = Counting(32, 0x80);
+  const Bytes salt = Counting(4, 0xa0);
+  key.insert(key.end(), salt.begin(), salt.end());
+  const auto cipher =
+      MessageCipher::Create(Aead(EncryptionId::kChaCha20Poly1305, 256), key, Bytes());
+  Bytes datagram =
+      Hex("c0c1c2c3c4c5c6c7d0d1d2d3d4d5d6d72e202500000000090000004529000029"
+          "1011121314151617610394701f8d017f7c129248896b71bfe25236efd7cdc67066906315b2");
+  const auto message = cipher->Open(datagram);
+  ASSERT_TRUE(message.ok()) << message.status();
+  EXPECT_EQ(message->header.initiator_spi, 0xc0c1c2c3c4c5c6c7);
+  EXPECT_EQ(message->header.message_id, 9u);
+  ASSERT_EQ(message->payloads.size(), 1u);
+  const NotifyPayload* notify = message->FindNotify(NotifyType::kSetWindowSize);
+  ASSERT_NE(notify, nullptr);
+  EXPECT_EQ(notify->data, Hex("0000000a"));
+  datagram.back() ^= 1;
+  EXPECT_FALSE(cipher->Open(datagram).ok());
+}
+
 }  // namespace
 }  // namespace sekisho::ike
