@@ -68,10 +68,12 @@ void TurnIntoOwn(Worker& worker, rte_mbuf* mbuf) {
   worker.counters.made_here.Add(1);
   PacketContext& context = ContextOf(mbuf);
   const PortId port = context.port_in;
+  const bool answers_clear = CameInClear(worker, context);
   context = {};
   context.port_in = port;
   context.policy = kNoPolicy;
   context.ours = true;
+  context.answers_clear = answers_clear;
 }
 
 }  // namespace sekisho::fastpath

@@ -30,12 +30,6 @@ void CountHit(const Worker& worker, const PacketContext& context) {
   worker.tables->hits[static_cast<size_t>(worker.id)][context.policy].Add(1);
 }
 
-bool CameInClear(const Worker& worker, const PacketContext& context) {
-  const WorkerPort* port = PortIn(worker, context);
-  return !context.ours && !context.decapsulated && port != nullptr &&
-         port->side == PortSide::kOutside;
-}
-
 // Policies see ports: a fragment goes on as the packet that it becomes.
 void ForwardWhole(Worker& worker, rte_mbuf* fragment) {
   rte_mbuf* whole = Reassemble(worker, fragment);
@@ -127,7 +121,7 @@ void DecideOutbound(Worker& worker, Burst burst, PacketList& clear, PacketList& 
     const DropReason denial = Denial(worker, context);
     if (denial == DropReason::kSpdClearInbound) {
       protect.Add(mbuf);
-    } else if (denial == DropReason::kNone || context.ours) {
+    } else if (denial == DropReason::kNone || context.answers_clear) {
       clear.Add(mbuf);
     } else {
       Drop(worker, mbuf, denial);

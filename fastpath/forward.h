@@ -12,9 +12,11 @@
 
 namespace sekisho::fastpath {
 
-// Takes packets of kind kTransit, from the wire or from a tunnel, and ICMP messages of our own. Of
-// those only PROTECT decides: they tell senders what they could not learn otherwise, and leave in
-// clear only where policy does not want their receiver protected. Requires: at most kBurstMax.
+// Takes packets of kind kTransit, from the wire or from a tunnel, and ICMP messages of our own.
+// Answers to what came in clear from outside need no policy, unless PROTECT claims them: they repeat
+// nothing that was not in clear before. All others do, like any packet: an ICMP error quotes what it
+// is about, an echo reply repeats it, and that may have come out of a tunnel or from inside.
+// Requires: at most kBurstMax.
 void Forward(Worker& worker, Burst burst);
 
 // Takes packets of our own that policy has no say in: ESP and IKE. Requires: at most kBurstMax.

@@ -93,6 +93,7 @@ void Send(Worker& worker, rte_mbuf* about, const Error& error) {
   made.protocol = v4 ? uint8_t{IPPROTO_ICMP} : uint8_t{IPPROTO_ICMPV6};
   made.l4_offset = static_cast<uint16_t>(header_bytes);
   made.source_port = static_cast<uint16_t>(error.type << 8 | error.code);
+  made.answers_clear = CameInClear(worker, context);
   WriteIpHeader(DataOf(mbuf), {.source = *source,
                                .destination = destination,
                                .protocol = made.protocol,

@@ -53,7 +53,8 @@ struct PacketContext {
   };
   uint64_t sequence;        // of the ESP packet, 64 bits where ESN
   bool decapsulated;        // came out of one of our inbound SAs
-  bool ours;                // made here (IKE, ICMP, ARP, ND): forwarded without SPD
+  bool ours;                // made here (IKE, ICMP, ARP, ND)
+  bool answers_clear;       // ours, and repeats only what came in clear by an outside port
   bool fragment;            // an IP fragment: its ports cannot be seen, and are 0 here
   bool reassembled;         // came in fragments, and may leave in fragments
   const NextHop* next_hop;  // from routing to transmission, within one round of the worker

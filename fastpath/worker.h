@@ -102,6 +102,12 @@ inline const WorkerPort* PortIn(const Worker& worker, const PacketContext& conte
   const auto index = static_cast<size_t>(context.port_in);
   return index < worker.port_count ? &worker.ports[index] : nullptr;
 }
+// From outside, and not through a tunnel: anybody may have sent it, and read it.
+inline bool CameInClear(const Worker& worker, const PacketContext& context) {
+  const WorkerPort* port = PortIn(worker, context);
+  return !context.ours && !context.decapsulated && port != nullptr &&
+         port->side == PortSide::kOutside;
+}
 inline WorkerPort& PortAt(Worker& worker, PortId port) {
   SEKISHO_DCHECK(static_cast<size_t>(port) < worker.port_count);
   return worker.ports[static_cast<size_t>(port)];

@@ -79,6 +79,21 @@ TEST_F(ForwardTest, InsideAddressIsNotPingedFromOutside) {
   EXPECT_TRUE(gateway().SentIp(kOutsidePort).has_value());
 }
 
+// An inside host that writes an outsider's address as its source has the gateway answer to there.
+// The answers repeat what it sent, so they cross by policy or not at all.
+TEST_F(ForwardTest, AnswersCarryNothingOutPastPolicy) {
+  SetTables(gateway(), {MakePolicy(PolicyAction::kDiscard, "0.0.0.0/0", "198.51.100.9"),
+                        MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0")});
+  gateway().ReceiveIp(
+      kInsidePort, Ipv4("198.51.100.9", "10.10.0.254").IcmpEcho(1, 1).Payload(40).Build());
+  gateway().ReceiveIp(kInsidePort,
+                      Ipv4("198.51.100.9", "192.0.2.1").Ttl(1).Udp(1, 2).Payload(40).Build());
+  gateway().Run();
+  ExpectSilence();
+  EXPECT_EQ(gateway().drops(DropReason::kSpdDiscard), 2u);
+  EXPECT_EQ(gateway().drops(DropReason::kIpTtlExceeded), 1u);
+}
+
 TEST_F(ForwardTest, TtlThatRunsOutIsToldToTheSender) {
   SetTables(gateway(), {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0"),
                         MakePolicy(PolicyAction::kBypass, "::/0", "::/0")});
