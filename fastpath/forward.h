@@ -13,10 +13,10 @@
 namespace sekisho::fastpath {
 
 // Takes packets of kind kTransit, from the wire or from a tunnel, and ICMP messages of our own.
-// Answers to what came in clear from outside need no policy, unless PROTECT claims them: they repeat
-// nothing that was not in clear before. All others do, like any packet: an ICMP error quotes what it
-// is about, an echo reply repeats it, and that may have come out of a tunnel or from inside.
-// Requires: at most kBurstMax.
+// Answers to what came in clear from outside need no policy, unless PROTECT claims them: they
+// repeat nothing that was not in clear before. All others do, like any packet: an ICMP error quotes
+// what it is about, an echo reply repeats it, and that may have come out of a tunnel or from
+// inside. Requires: at most kBurstMax.
 void Forward(Worker& worker, Burst burst);
 
 // Takes packets of our own that policy has no say in: ESP and IKE. Requires: at most kBurstMax.

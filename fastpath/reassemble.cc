@@ -27,18 +27,23 @@ void DropGivenUp(Worker& worker, DropReason reason) {
   row.cnt = 0;
 }
 
+FragmentOrigin OriginOf(const Worker& worker, const PacketContext& context) {
+  if (context.decapsulated) return FragmentOrigin::kTunnel;
+  return CameInClear(worker, context) ? FragmentOrigin::kOutsideClear : FragmentOrigin::kInside;
+}
+
 rte_mbuf* AddToTable(Worker& worker, rte_mbuf* mbuf, const PacketContext& context) {
   ReassemblyTable& reassembly = worker.reassembly;
+  rte_ip_frag_tbl* table = reassembly.tables[static_cast<size_t>(OriginOf(worker, context))].get();
   mbuf->l2_len = 0;
   mbuf->l3_len = context.l4_offset & 0x1ffu;
   ++reassembly.held;
   if (context.family == 4) {
-    return rte_ipv4_frag_reassemble_packet(reassembly.table.get(), &reassembly.given_up, mbuf,
-                                           worker.now_tsc, HeaderAt<rte_ipv4_hdr>(mbuf));
+    return rte_ipv4_frag_reassemble_packet(table, &reassembly.given_up, mbuf, worker.now_tsc,
+                                           HeaderAt<rte_ipv4_hdr>(mbuf));
   }
   return rte_ipv6_frag_reassemble_packet(
-      reassembly.table.get(), &reassembly.given_up, mbuf, worker.now_tsc,
-      HeaderAt<rte_ipv6_hdr>(mbuf),
+      table, &reassembly.given_up, mbuf, worker.now_tsc, HeaderAt<rte_ipv6_hdr>(mbuf),
       HeaderAt<rte_ipv6_fragment_ext>(mbuf, context.l4_offset - sizeof(rte_ipv6_fragment_ext)));
 }
 
@@ -80,11 +85,14 @@ void WriteChecksum(rte_mbuf* mbuf) {
 
 absl::StatusOr<ReassemblyTable> CreateReassemblyTable(uint64_t tsc_hz) {
   ReassemblyTable reassembly;
-  reassembly.table.reset(rte_ip_frag_table_create(
-      kReassemblyPacketsMax / kBucketEntries, kBucketEntries, kReassemblyPacketsMax,
-      tsc_hz * kReassemblyTimeoutSeconds, SOCKET_ID_ANY));
-  if (reassembly.table == nullptr) {
-    return absl::ResourceExhaustedError("reassembly: no memory for the table");
+  for (auto& table : reassembly.tables) {
+    table.reset(rte_ip_frag_table_create(kReassemblyPacketsMax / kBucketEntries, kBucketEntries,
+                                         kReassemblyPacketsMax, tsc_hz * kReassemblyTimeoutSeconds,
+                                         SOCKET_ID_ANY));
+    if (table == nullptr) {
+      return absl::ResourceExhaustedError(
+          "reassembly: no memory for the tables; give more under memory.megabytes");
+    }
   }
   return reassembly;
 }
@@ -127,9 +135,11 @@ void ExpireFragments(Worker& worker) {
   // One call gives up no more than a death row holds.
   for (uint64_t before = 0; worker.reassembly.held > 0 && worker.reassembly.held != before;) {
     before = worker.reassembly.held;
-    rte_ip_frag_table_del_expired_entries(worker.reassembly.table.get(),
-                                          &worker.reassembly.given_up, worker.now_tsc);
-    DropGivenUp(worker, DropReason::kReassemblyTimeout);
+    for (const auto& table : worker.reassembly.tables) {
+      rte_ip_frag_table_del_expired_entries(table.get(), &worker.reassembly.given_up,
+                                            worker.now_tsc);
+      DropGivenUp(worker, DropReason::kReassemblyTimeout);
+    }
   }
 }
 

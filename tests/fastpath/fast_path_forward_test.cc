@@ -84,8 +84,8 @@ TEST_F(ForwardTest, InsideAddressIsNotPingedFromOutside) {
 TEST_F(ForwardTest, AnswersCarryNothingOutPastPolicy) {
   SetTables(gateway(), {MakePolicy(PolicyAction::kDiscard, "0.0.0.0/0", "198.51.100.9"),
                         MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0")});
-  gateway().ReceiveIp(
-      kInsidePort, Ipv4("198.51.100.9", "10.10.0.254").IcmpEcho(1, 1).Payload(40).Build());
+  gateway().ReceiveIp(kInsidePort,
+                      Ipv4("198.51.100.9", "10.10.0.254").IcmpEcho(1, 1).Payload(40).Build());
   gateway().ReceiveIp(kInsidePort,
                       Ipv4("198.51.100.9", "192.0.2.1").Ttl(1).Udp(1, 2).Payload(40).Build());
   gateway().Run();
