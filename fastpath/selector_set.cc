@@ -33,7 +33,8 @@ PacketSelectors OutboundSelectors(rte_mbuf* mbuf) {
           .local_port = context.source_port,
           .remote_port = DestinationPort(context),
           .family = context.family,
-          .protocol = context.protocol};
+          .protocol = context.protocol,
+          .fragment = context.fragment};
 }
 
 PacketSelectors InboundSelectors(rte_mbuf* mbuf) {
@@ -44,7 +45,8 @@ PacketSelectors InboundSelectors(rte_mbuf* mbuf) {
           .local_port = DestinationPort(context),
           .remote_port = context.source_port,
           .family = context.family,
-          .protocol = context.protocol};
+          .protocol = context.protocol,
+          .fragment = context.fragment};
 }
 
 SelectorSet::SelectorSet(const TrafficSelectors& local, const TrafficSelectors& remote)

@@ -31,6 +31,7 @@ struct PacketSelectors {
   WideAddress local, remote;
   uint16_t local_port, remote_port;  // of ICMP both are type << 8 | code (RFC 4301, 4.4.1.1)
   uint8_t family, protocol;
+  bool fragment;  // the ports cannot be seen
 };
 
 // From an IP header at the start of the data and the context that parse filled.
@@ -63,7 +64,7 @@ class SelectorSet {
     for (const Flat& flat : side) {
       if (flat.family == packet.family && flat.first <= address && address <= flat.last &&
           (flat.protocol == kAnyProtocol || flat.protocol == packet.protocol) &&
-          (flat.ports.is_all() || flat.ports.Contains(port))) {
+          (flat.ports.is_all() || (!packet.fragment && flat.ports.Contains(port)))) {
         return true;
       }
     }

@@ -144,7 +144,8 @@ TEST_F(EspInner, CutsWhatStandsBehindTheInnerPacket) {
 
 TEST_F(EspInner, RefusesWhatTheSaIsNotFor) {
   TestSa sa;
-  sa.local = Selectors({"10.10.0.0/24[udp/53]", "2001:db8:10::/64", "10.10.1.1-10.10.1.7[icmp]"});
+  sa.local = Selectors({"10.10.0.0/24[udp/53]", "2001:db8:10::/64", "10.10.1.1-10.10.1.7[icmp]",
+                        "10.10.2.0/24[udp/0-1023]"});
   sa.remote = Selectors({"10.99.0.5", "2001:db8:99::5"});
   Install(sa);
   const auto reason = [&](const PacketBuilder& inner) {
@@ -161,7 +162,13 @@ TEST_F(EspInner, RefusesWhatTheSaIsNotFor) {
   EXPECT_EQ(reason(Ipv4(user, "10.10.1.8").IcmpEcho(1, 1)), DropReason::kEspSelectors);
   EXPECT_EQ(reason(Ipv6("2001:db8:99::5", "2001:db8:10::1").Tcp(1, 2)), DropReason::kNone);
   EXPECT_EQ(reason(Ipv6("2001:db8:99::5", "2001:db8:11::1").Tcp(1, 2)), DropReason::kEspSelectors);
-  EXPECT_EQ(harness_.inbound->Counters(in_)->dropped, 6u);
+  EXPECT_EQ(reason(Ipv4(user, "10.10.2.9").Udp(1, 53).Payload(9)), DropReason::kNone);
+  // A fragment hides its ports, so it is not a packet to port 0 (RFC 4301, 7).
+  EXPECT_EQ(reason(Ipv4(user, "10.10.2.9").Fragment(64, true).Protocol(17).Payload(16)),
+            DropReason::kEspSelectors);
+  EXPECT_EQ(reason(Ipv4(user, "10.10.1.7").Fragment(64, true).Protocol(1).Payload(16)),
+            DropReason::kNone);
+  EXPECT_EQ(harness_.inbound->Counters(in_)->dropped, 7u);
 }
 
 // RFC 6040, 4.2, figure 4.
