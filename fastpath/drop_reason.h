@@ -10,7 +10,8 @@ namespace sekisho::fastpath {
 // X(enumerator, shell name, meaning)
 #define SEKISHO_DROP_REASONS(X)                                                                   \
   X(kEthernetTruncated, "ethernet-truncated", "frame shorter than an Ethernet header")            \
-  X(kEthernetNotForUs, "ethernet-not-for-us", "unicast frame for another MAC address")            \
+  X(kEthernetNotForUs, "ethernet-not-for-us",                                                     \
+    "for another MAC address, or unicast IP to a group's")                                        \
   X(kEthernetUnknownType, "ethernet-unknown-type", "EtherType other than IPv4, IPv6, ARP")        \
   X(kArpMalformed, "arp-malformed", "ARP packet that is cut, or not Ethernet and IPv4")           \
   X(kArpNotForUs, "arp-not-for-us", "ARP request for an address that is not ours")                \
@@ -19,6 +20,8 @@ namespace sekisho::fastpath {
   X(kIpv6Malformed, "ipv6-malformed", "IPv6 header or extension header cut, or lengths that lie") \
   X(kIpMartian, "ip-martian",                                                                     \
     "source or destination that may not be on a wire, or our own source")                         \
+  X(kIpSourceRoute, "ip-source-route",                                                            \
+    "names routers to pass: its addresses are not where it comes from or goes to")                \
   X(kIpTtlExceeded, "ip-ttl-exceeded", "TTL or hop limit ran out")                                \
   X(kIpFragment, "ip-fragment", "fragment in transit, whose ports cannot be seen by a policy")    \
   X(kReassemblyFailed, "reassembly-failed", "fragments for us that overlap or are malformed")     \

@@ -94,6 +94,23 @@ bool ParsePorts(ByteSpan rest, PacketContext& context) {
   return true;
 }
 
+// RFC 7126, 4.3 and 4.4: a source route leads around every rule about the destination that stands
+// in the header. Options that lie about their length are malformed.
+[[gnu::cold]] DropReason CheckIpv4Options(ByteSpan options) {
+  constexpr uint8_t kEnd = 0, kNoOperation = 1, kLooseSourceRoute = 0x83, kStrictSourceRoute = 0x89;
+  while (!options.empty() && options[0] != kEnd) {
+    if (options[0] == kLooseSourceRoute || options[0] == kStrictSourceRoute) {
+      return DropReason::kIpSourceRoute;
+    }
+    const size_t length = options[0] == kNoOperation ? 1 : options.size() < 2 ? 0 : options[1];
+    if (length > options.size() || length < (options[0] == kNoOperation ? 1u : 2u)) {
+      return DropReason::kIpv4Malformed;
+    }
+    options = options.subspan(length);
+  }
+  return DropReason::kNone;
+}
+
 bool ParseIpv4(rte_mbuf* mbuf, PacketContext& context) {
   context.family = 4;
   const ByteSpan bytes = SpanOf(mbuf);
@@ -109,6 +126,11 @@ bool ParseIpv4(rte_mbuf* mbuf, PacketContext& context) {
   TrimTo(mbuf, total_bytes);
   if (IsMartianV4(LoadBigEndian<uint32_t>(&bytes[12]), LoadBigEndian<uint32_t>(&bytes[16]))) {
     return Fail(context, DropReason::kIpMartian);
+  }
+  if (header_bytes > kIpv4HeaderBytes) [[unlikely]] {
+    const DropReason reason =
+        CheckIpv4Options(bytes.subspan(kIpv4HeaderBytes, header_bytes - kIpv4HeaderBytes));
+    if (reason != DropReason::kNone) return Fail(context, reason);
   }
   context.protocol = bytes[9];
   context.l4_offset = static_cast<uint16_t>(header_bytes);
@@ -258,6 +280,12 @@ bool ClassifyUpperLayer(rte_mbuf* mbuf, bool group, PacketContext& context) {
   }
 }
 
+// The broadcast address of a network looks like a host's, and nothing here wants what goes there.
+bool IsForGroup(rte_mbuf* mbuf, const PacketContext& context) {
+  const IpAddress destination = DestinationOf(mbuf, context);
+  return destination.is_multicast() || destination.is_broadcast();
+}
+
 }  // namespace
 
 bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, PacketContext& context) {
@@ -269,6 +297,7 @@ bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, PacketContext& context) {
   if ((destination[0] & 1) == 0 && std::memcmp(destination, mac.data(), mac.size()) != 0) {
     return Fail(context, DropReason::kEthernetNotForUs);
   }
+  const bool group = (destination[0] & 1) != 0;
   const uint16_t type = Be16::FromRaw(ethernet->ether_type).host();
   StripFront(mbuf, kEthernetHeaderBytes);
   if (type == RTE_ETHER_TYPE_ARP) {
@@ -277,8 +306,13 @@ bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, PacketContext& context) {
   }
   if (type == RTE_ETHER_TYPE_IPV4 || type == RTE_ETHER_TYPE_IPV6) {
     if (!ParseIp(mbuf, context)) return false;
-    if (context.family == (type == RTE_ETHER_TYPE_IPV4 ? 4 : 6)) return true;
-    return Fail(context, Malformed(context));
+    if (context.family != (type == RTE_ETHER_TYPE_IPV4 ? 4 : 6)) {
+      return Fail(context, Malformed(context));
+    }
+    // RFC 1122, 3.3.6: whoever sends to all of the link what is for one host would have every
+    // gateway there forward it.
+    if (group && !IsForGroup(mbuf, context)) return Fail(context, DropReason::kEthernetNotForUs);
+    return true;
   }
   return Fail(context, DropReason::kEthernetUnknownType);
 }

@@ -94,6 +94,27 @@ TEST_F(ForwardTest, AnswersCarryNothingOutPastPolicy) {
   EXPECT_EQ(gateway().drops(DropReason::kIpTtlExceeded), 1u);
 }
 
+// An outsider sends a first piece whose ports policy bypasses, under the addresses and ID of a
+// packet of an inside host that policy discards. The host's second piece must not leave behind it.
+TEST_F(ForwardTest, PiecesFromOutsideDoNotMixWithPiecesFromInside) {
+  SetTables(gateway(), {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0[udp/53]", "0.0.0.0/0"),
+                        MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0[udp/53]")});
+  const auto piece = [](uint16_t source_port, uint16_t offset, bool more) {
+    const Bytes whole = Ipv4("192.0.2.6", "198.51.100.9").Udp(source_port, 53).Payload(64).Build();
+    return Ipv4("192.0.2.6", "198.51.100.9")
+        .Id(7)
+        .Fragment(offset, more)
+        .Protocol(17)
+        .Payload(ByteSpan(whole).subspan(20u + offset, 32 + (more ? 0 : 8)))
+        .Build();
+  };
+  gateway().ReceiveIp(kOutsidePort, piece(53, 0, true));
+  gateway().ReceiveIp(kInsidePort, piece(99, 32, false));
+  gateway().Run();
+  ExpectSilence();
+  EXPECT_EQ(gateway().fast_path().GetAccounting().held, 2u);
+}
+
 TEST_F(ForwardTest, TtlThatRunsOutIsToldToTheSender) {
   SetTables(gateway(), {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0"),
                         MakePolicy(PolicyAction::kBypass, "::/0", "::/0")});
@@ -296,6 +317,47 @@ TEST_F(ForwardTest, SourceIsAnAddressOfThePortOut) {
   EXPECT_EQ(*gateway().fast_path().SourceFor(Address("198.51.100.9")), Address("203.0.113.1"));
   EXPECT_EQ(*gateway().fast_path().SourceFor(Address("10.10.0.9")), Address("10.10.0.254"));
   EXPECT_EQ(*gateway().fast_path().SourceFor(Address("2001:db8:f::1")), Address("2001:db8:113::1"));
+}
+
+// RFC 7126, 4.3: loose and strict source routes; other options, whole ones, go through.
+TEST_F(ForwardTest, SourceRoutesAreDropped) {
+  SetTables(gateway(), {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0")});
+  const auto with_options = [](const char* options) {
+    Bytes packet = Ipv4("10.10.0.6", "198.51.100.9").Udp(1, 2).Build();
+    const Bytes bytes = FromHex(options);
+    packet.insert(packet.begin() + 20, bytes.begin(), bytes.end());
+    packet[0] = static_cast<uint8_t>(0x45 + bytes.size() / 4);
+    packet[3] = static_cast<uint8_t>(packet.size());
+    packet[10] = packet[11] = 0;
+    uint32_t sum = 0;
+    for (size_t i = 0; i < 20 + bytes.size(); i += 2) sum += LoadBigEndian<uint16_t>(&packet[i]);
+    sum = (sum & 0xffff) + (sum >> 16);
+    StoreBigEndian<uint16_t>(&packet[10], static_cast<uint16_t>(~((sum & 0xffff) + (sum >> 16))));
+    return packet;
+  };
+  gateway().ReceiveIp(kInsidePort, with_options("01 83 07 04 0a0a0005"));
+  gateway().ReceiveIp(kInsidePort, with_options("89 07 04 0a0a0005 00"));
+  gateway().ReceiveIp(kInsidePort, with_options("07 01 0000"));   // an option of less than itself
+  gateway().ReceiveIp(kInsidePort, with_options("01 07 07 00"));  // beyond the header
+  gateway().ReceiveIp(kInsidePort, with_options("94 04 0000"));   // router alert
+  gateway().Run();
+  EXPECT_TRUE(gateway().SentIp(kOutsidePort).has_value());
+  EXPECT_EQ(gateway().drops(DropReason::kIpSourceRoute), 2u);
+  EXPECT_EQ(gateway().drops(DropReason::kIpv4Malformed), 2u);
+  ExpectSilence();
+}
+
+// RFC 1122, 3.3.6: what all of the link got is not forwarded to one host.
+TEST_F(ForwardTest, UnicastInABroadcastFrameIsDropped) {
+  SetTables(gateway(), {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0")});
+  const MacAddress everybody = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+  gateway().Receive(kInsidePort, Ethernet(everybody, kHostMac)
+                                     .Ip(Address("10.10.0.6"), Address("198.51.100.9"))
+                                     .Udp(1, 2)
+                                     .Build());
+  gateway().Run();
+  ExpectSilence();
+  EXPECT_EQ(gateway().drops(DropReason::kEthernetNotForUs), 1u);
 }
 
 // Frames for other machines, unknown types and runts never reach IP.
