@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/secret.h"
@@ -48,6 +49,10 @@ InboundSad::InboundSad(WorkerId worker, uint32_t slots, uint32_t window_bits, Cr
       crypto_(crypto),
       records_(slots) {
   for (uint32_t i = 0; i < slots; ++i) free_.push_back(SlotId{i});
+  // The slot is part of the SPI, which a stranger should have to guess whole.
+  for (uint32_t i = slots - 1; i > 0; --i) {
+    std::swap(free_[i], free_[RandomNumber<uint32_t>() % (i + 1)]);
+  }
 }
 
 InboundSad::~InboundSad() {
