@@ -62,8 +62,9 @@ void ArpOne(Worker& worker, rte_mbuf* mbuf) {
   const bool for_us = worker.local->IsOnPort(port, target) &&
                       worker.local->Find(sender) == nullptr && (on_link || sender.is_any());
   // RFC 826: news of a neighbour that we have is taken from any packet; a new one only from a
-  // packet to us, or any host on the link could fill our table.
-  if (on_link && (for_us || worker.neighbours.Find(port, sender) != nullptr)) {
+  // request to us, or any host on the link could fill our table.
+  const bool asks_us = for_us && operation == RTE_ARP_OP_REQUEST;
+  if (on_link && (asks_us || worker.neighbours.Find(port, sender) != nullptr)) {
     ReportNeighbour(worker, port, sender, sender_mac);
   }
   if (!for_us) return Drop(worker, mbuf, DropReason::kArpNotForUs);

@@ -148,9 +148,14 @@ void NdOne(Worker& worker, rte_mbuf* mbuf) {
   if (solicitation && !on_link && !neighbour.is_any()) {
     return Drop(worker, mbuf, DropReason::kNdMalformed);
   }
-  // RFC 4861, 7.2.5: advertisements tell us about neighbours that we asked for or have.
-  const bool wanted = solicitation || (message->flags & kFlagSolicited) != 0 ||
-                      worker.neighbours.Find(port, neighbour) != nullptr;
+  // RFC 4861, 7.2.5: an advertisement tells us about a neighbour that we asked for or have, and
+  // without the override flag it does not replace the address that we know.
+  const Neighbour* known = worker.neighbours.Find(port, neighbour);
+  const bool may_replace = (message->flags & kFlagOverride) != 0;
+  const bool wanted =
+      solicitation ||
+      (known != nullptr && (!known->resolved || may_replace ||
+                            known->mac == message->link_layer.value_or(EthernetSource(mbuf))));
   // An answer to a unicast solicitation may leave its option out.
   const bool says = message->link_layer.has_value() || !solicitation;
   if (on_link && wanted && says) {

@@ -18,7 +18,8 @@
 
 namespace sekisho::fastpath {
 
-inline constexpr uint32_t kNeighboursMax = 4096;
+// More than the slow path keeps, so that none of its own finds no room here.
+inline constexpr uint32_t kNeighboursMax = 16384;
 inline constexpr uint8_t kNeighbourPendingMax = 8;
 
 struct Neighbour {

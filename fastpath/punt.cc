@@ -29,6 +29,7 @@ void PuntOneIke(Worker& worker, rte_mbuf* mbuf) {
 
 Budgets MakeBudgets(uint64_t tsc_hz) {
   return {.ike = TokenBucket(kIkePerSecond, kIkeBurst, tsc_hz),
+          .resolve = TokenBucket(kResolvePerSecond, kResolveBurst, tsc_hz),
           .neighbour = TokenBucket(kNeighbourPerSecond, kNeighbourBurst, tsc_hz),
           .acquire = TokenBucket(kAcquirePerSecond, kAcquireBurst, tsc_hz),
           .icmp_error = TokenBucket(kIcmpErrorPerSecond, kIcmpErrorBurst, tsc_hz)};
@@ -36,6 +37,7 @@ Budgets MakeBudgets(uint64_t tsc_hz) {
 
 void RefillBudgets(Budgets& budgets, uint64_t now_tsc) {
   budgets.ike.Refill(now_tsc);
+  budgets.resolve.Refill(now_tsc);
   budgets.neighbour.Refill(now_tsc);
   budgets.acquire.Refill(now_tsc);
   budgets.icmp_error.Refill(now_tsc);
@@ -51,7 +53,9 @@ void PuntIke(Worker& worker, Burst burst) {
 }
 
 void ReportNeighbour(Worker& worker, PortId port, const IpAddress& address, const MacAddress& mac) {
-  if (!worker.budgets.neighbour.Take()) return;
+  const Neighbour* known = worker.neighbours.Find(port, address);
+  const bool waited_for = known != nullptr && !known->resolved;
+  if (!(waited_for ? worker.budgets.resolve : worker.budgets.neighbour).Take()) return;
   UpMessage message;
   message.kind = UpMessage::Kind::kNeighbourSeen;
   message.neighbour = {port, address, mac};
@@ -59,7 +63,7 @@ void ReportNeighbour(Worker& worker, PortId port, const IpAddress& address, cons
 }
 
 bool AskForNeighbour(Worker& worker, PortId port, const IpAddress& address) {
-  if (!worker.budgets.neighbour.Take()) return false;
+  if (!worker.budgets.resolve.Take()) return false;
   UpMessage message;
   message.kind = UpMessage::Kind::kResolveNeighbour;
   message.neighbour = {port, address, {}};

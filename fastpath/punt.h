@@ -8,7 +8,10 @@ namespace sekisho::fastpath {
 
 // Per second, and at once.
 inline constexpr uint64_t kIkePerSecond = 20000, kIkeBurst = 2048;
-inline constexpr uint64_t kNeighbourPerSecond = 2000, kNeighbourBurst = 512;
+// Questions for neighbours and the answers that somebody waits for have a share of their own: a
+// flood of ARP requests to us must not keep us from sending.
+inline constexpr uint64_t kResolvePerSecond = 2000, kResolveBurst = 512;
+inline constexpr uint64_t kNeighbourPerSecond = 1000, kNeighbourBurst = 256;
 inline constexpr uint64_t kAcquirePerSecond = 100, kAcquireBurst = 64;
 inline constexpr uint64_t kIcmpErrorPerSecond = 100, kIcmpErrorBurst = 50;
 // Room for every class's burst at once, and for answers to the slow path's own messages.

@@ -45,7 +45,7 @@ struct WorkerPort {
 
 // How often per second strangers can make a worker do something that costs others.
 struct Budgets {
-  TokenBucket ike, neighbour, acquire, icmp_error;
+  TokenBucket ike, resolve, neighbour, acquire, icmp_error;
 };
 
 struct WorkerCounters {

@@ -54,6 +54,13 @@ void NeighbourResolver::HandleSeen(PortId port, const IpAddress& address, const 
     if (entries_.size() >= neighbours_max_) return;
     known = entries_.try_emplace(key).first;
   }
+  // Whoever is on the link can claim another's address. While the one we know answers, it stays.
+  if (known->second.state != State::kResolving && known->second.mac != mac &&
+      known->second.mac != MacAddress{}) {
+    if (known->second.state == State::kProbing) return;
+    Enter(key, known->second, State::kProbing, now);
+    return Ask(key, known->second, now, actions);
+  }
   known->second.mac = mac;
   Enter(key, known->second, State::kReachable, now);
   SetDeadline(key, known->second, now + kReachableTime);

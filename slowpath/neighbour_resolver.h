@@ -53,7 +53,7 @@ struct NeighbourInfo {
 
 class NeighbourResolver {
  public:
-  static constexpr size_t kNeighboursMax = 16384;
+  static constexpr size_t kNeighboursMax = 8192;  // half of what a worker holds
   static constexpr int kTries = 3;
   static constexpr absl::Duration kTryInterval = absl::Seconds(1);
   static constexpr absl::Duration kReachableTime = absl::Seconds(60);
@@ -84,7 +84,9 @@ class NeighbourResolver {
 
   // A neighbour said where it is, in an answer or in a request to us. Learned if it was asked for,
   // or if it is on a network of the port and there is room; never for an address of our own, and
-  // never a MAC address that is zero or a group.
+  // never a MAC address that is zero or a group. Another MAC address than the known one is not
+  // taken but has the known one probed: a host that moved is found again when that goes unanswered,
+  // and one that is only impersonated keeps its place.
   void HandleSeen(PortId port, const IpAddress& address, const MacAddress& mac, absl::Time now,
                   Actions& actions);
 

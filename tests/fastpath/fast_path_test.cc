@@ -52,6 +52,30 @@ TEST_F(FastPathTest, AnswersNoOtherArp) {
   EXPECT_EQ(gateway().CountMessages(UpMessage::Kind::kNeighbourSeen), 0u);
 }
 
+// A flood of ARP requests from ever new hosts uses up its own share, and packets still find their
+// next hop.
+TEST_F(FastPathTest, ArpFloodDoesNotKeepUsFromResolving) {
+  SetTables(gateway(), {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0")});
+  ASSERT_TRUE(
+      gateway().fast_path().SetNeighbour(kOutsidePort, Address("203.0.113.9"), kHostMac).ok());
+  for (int i = 0; i < 900; ++i) {
+    gateway().Receive(kOutsidePort, ArpRequest(kHostMac, "203.0.113.9", "203.0.113.1"));
+  }
+  gateway().ReceiveIp(kInsidePort, Ipv4("10.10.0.5", "198.51.100.9").Udp(1, 2).Build());
+  gateway().Run();
+  EXPECT_EQ(gateway().CountMessages(UpMessage::Kind::kResolveNeighbour), 1u);
+  EXPECT_EQ(gateway().drops(DropReason::kNeighbourUnresolved), 0u);
+}
+
+// An answer that nobody asked for makes no neighbour (RFC 4861, 7.2.5; the same for ARP).
+TEST_F(FastPathTest, UnaskedAnswerMakesNoNeighbour) {
+  Bytes answer = ArpRequest(kHostMac, "203.0.113.9", "203.0.113.1");
+  answer[21] = 2;
+  gateway().Receive(kOutsidePort, answer);
+  gateway().Run();
+  EXPECT_EQ(gateway().CountMessages(UpMessage::Kind::kNeighbourSeen), 0u);
+}
+
 TEST_F(FastPathTest, AnswersPingOfBothFamilies) {
   SetTables(gateway(), {});
   gateway().ReceiveIp(kInsidePort,

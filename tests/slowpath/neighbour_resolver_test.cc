@@ -117,8 +117,27 @@ TEST_F(NeighbourResolverTest, AnAnsweredProbeKeepsTheEntryForAnotherMinute) {
 TEST_F(NeighbourResolverTest, FollowsANeighbourThatMoves) {
   Resolve(kPeer);
   Seen(kPeer);
-  Seen(kPeer, kOtherMac);
+  EXPECT_EQ(Seen(kPeer, kOtherMac), "send");
+  EXPECT_EQ(Advance(absl::Seconds(3)), "send, send, forget 203.0.113.254");
+  EXPECT_EQ(Resolve(kPeer), "send");
+  EXPECT_EQ(Seen(kPeer, kOtherMac), "set 203.0.113.254");
   EXPECT_EQ(resolver_.List()[0].mac, kOtherMac);
+}
+
+// A claim has the known neighbour asked, alone, and its answer settles the matter. More claims
+// until then change nothing.
+TEST_F(NeighbourResolverTest, AClaimDoesNotReplaceANeighbourThatAnswers) {
+  Resolve(kPeer);
+  Seen(kPeer);
+  NeighbourResolver::Actions actions;
+  resolver_.HandleSeen(kWan, kPeer, kOtherMac, now_, actions);
+  ASSERT_EQ(Words(actions), "send");
+  const Bytes& frame = std::get<NeighbourResolver::SendFrame>(actions[0]).frame;
+  EXPECT_TRUE(std::equal(kMac.begin(), kMac.end(), frame.begin()));
+  EXPECT_EQ(Seen(kPeer, kOtherMac), "");
+  EXPECT_EQ(Seen(kPeer, kMac), "set 203.0.113.254");
+  EXPECT_EQ(resolver_.List()[0].mac, kMac);
+  EXPECT_EQ(resolver_.List()[0].state, "reachable");
 }
 
 TEST_F(NeighbourResolverTest, LearnsUnaskedOnlyFromItsNetworks) {
