@@ -1,9 +1,11 @@
 #include "fastpath/eal.h"
 
 #include <net/if.h>
+#include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
+#include <rte_log.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -122,9 +124,9 @@ absl::Status AddMemory(const EalConfig& config, std::vector<std::string>& argume
     return absl::OkStatus();
   }
   if (const uint64_t available = AvailableMemoryMb(); available < wanted_mb) {
-    return absl::ResourceExhaustedError(absl::StrCat("memory: ", available,
-                                                     " MB are available, want ", wanted_mb,
-                                                     "; free some or ask for less"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("memory: ", available, " MB are available, want ", wanted_mb,
+                     "; free some or ask for less under memory.megabytes"));
   }
   // Neither leaves a file; DPDK 22.11 does not take --in-memory together with --no-huge.
   arguments.push_back("--no-huge");
@@ -145,7 +147,6 @@ absl::StatusOr<std::vector<std::string>> Arguments(const EalConfig& config) {
   SEKISHO_RETURN_IF_ERROR(AddMemory(config, arguments));
   for (const std::string& vdev : config.vdevs) {
     SEKISHO_RETURN_IF_ERROR(CheckVdev(vdev));
-    arguments.push_back(absl::StrCat("--vdev=", vdev));
   }
   if (config.pci.empty()) arguments.push_back("--no-pci");
   for (const std::string& address : config.pci)
@@ -155,6 +156,30 @@ absl::StatusOr<std::vector<std::string>> Arguments(const EalConfig& config) {
 }
 
 }  // namespace
+
+absl::Status ProbeDevice(const std::string& vdev) {
+  const std::vector<std::string> parts = absl::StrSplit(vdev, absl::MaxSplits(',', 1));
+  const int level = rte_log_get_level(RTE_LOGTYPE_EAL);
+  rte_log_set_level(RTE_LOGTYPE_EAL, RTE_LOG_CRIT);
+  const int error =
+      rte_eal_hotplug_add("vdev", parts[0].c_str(), parts.size() > 1 ? parts[1].c_str() : "");
+  rte_log_set_level(RTE_LOGTYPE_EAL, static_cast<uint32_t>(std::max(level, 0)));
+  if (error == 0) return absl::OkStatus();
+  if (error == -EEXIST) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("device ", parts[0], ": named twice; give each a number of its own"));
+  }
+  // What the vdev bus says of a name that begins like no driver's.
+  if (error == -EFAULT || error == -EINVAL) {
+    return absl::NotFoundError(absl::StrCat(
+        "device ", parts[0], ": no DPDK driver has this name; want a vdev as ",
+        "net_af_packet0,iface=eth0 (drivers: net_af_packet, net_af_xdp, net_tap, net_memif, ",
+        "net_ring, net_pcap, net_null, crypto_aesni_mb, crypto_openssl ...) or a PCI address"));
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("device ", vdev, ": its driver does not start it: ", rte_strerror(-error),
+                   "; check its arguments, and that this process is allowed to"));
+}
 
 absl::Status InitializeEal(const EalConfig& config) {
   SEKISHO_ASSIGN_OR_RETURN(std::vector<std::string> made, Arguments(config));
@@ -169,6 +194,13 @@ absl::Status InitializeEal(const EalConfig& config) {
     return absl::InternalError(absl::StrCat(
         "eal: DPDK does not start: ", rte_strerror(rte_errno),
         "; its own message above says more, its arguments were: ", absl::StrJoin(arguments, " ")));
+  }
+  // One by one, so that the error names the device.
+  for (const std::string& vdev : config.vdevs) {
+    if (absl::Status status = ProbeDevice(vdev); !status.ok()) {
+      CleanupEal();
+      return status;
+    }
   }
   return absl::OkStatus();
 }

@@ -21,6 +21,9 @@ struct EalConfig {
 // Once per process. Uses huge pages where enough are free, otherwise ordinary memory; says which.
 // The error is one sentence: what is missing and what to do.
 absl::Status InitializeEal(const EalConfig& config);
+// Has DPDK attach a vdev, "net_af_packet0,iface=eth0". Requires an initialised EAL, which does this
+// for EalConfig::vdevs. The error names the device; a driver's own reason is on standard error.
+absl::Status ProbeDevice(const std::string& vdev);
 bool UsesHugePages();
 // Ends the EAL. Requires: every FastPath is gone.
 void CleanupEal();

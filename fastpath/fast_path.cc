@@ -39,7 +39,8 @@ std::string NextName() {
 
 absl::Status NoMemoryFor(absl::string_view what) {
   return absl::ResourceExhaustedError(absl::StrCat(
-      "no memory for ", what, ": ", rte_strerror(rte_errno), "; give the process more memory"));
+      "no memory for ", what, ": ", rte_strerror(rte_errno),
+      "; give it more under memory.megabytes, or ask for less under memory.packet_buffers"));
 }
 
 rte_mempool* MakePool(const std::string& name, unsigned count, size_t room) {

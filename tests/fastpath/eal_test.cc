@@ -47,5 +47,23 @@ TEST(EalTest, NetworkInterfaceThatIsNotThere) {
   }
 }
 
+TEST(EalTest, DriverThatDoesNotExist) {
+  const absl::Status status = ProbeDevice("net_bogus0,iface=x");
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_EQ(status.message().substr(0, 58),
+            "device net_bogus0: no DPDK driver has this name; want a vd");
+}
+
+TEST(EalTest, DeviceThatIsThereAlready) {
+  ASSERT_TRUE(ProbeDevice("net_null7").ok());
+  EXPECT_EQ(ProbeDevice("net_null7").message(),
+            "device net_null7: named twice; give each a number of its own");
+}
+
+TEST(EalTest, DriverThatRefusesItsArguments) {
+  const absl::Status status = ProbeDevice("net_null8,what=ever");
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+}
+
 }  // namespace
 }  // namespace sekisho::fastpath
