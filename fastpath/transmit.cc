@@ -69,6 +69,11 @@ void FlushPort(Worker& worker, WorkerPort& port) {
   const uint16_t count = port.waiting_count;
   if (count == 0) return;
   port.waiting_count = 0;
+  if (port.link_down) [[unlikely]] {
+    // Some drivers say "sent" of what goes nowhere.
+    for (uint16_t i = 0; i < count; ++i) Drop(worker, port.waiting[i], DropReason::kPortDown);
+    return;
+  }
   uint64_t bytes = 0;
   for (uint16_t i = 0; i < count; ++i) {
     bytes += port.waiting[i]->pkt_len;
@@ -119,6 +124,16 @@ void SendFrame(Worker& worker, PortId port, rte_mbuf* mbuf) {
   WorkerPort& out = PortAt(worker, port);
   out.waiting[out.waiting_count++] = mbuf;
   if (out.waiting_count == kTransmitBufferMax) FlushPort(worker, out);
+}
+
+void SampleLinks(Worker& worker) {
+  for (size_t i = 0; i < worker.port_count; ++i) {
+    WorkerPort& port = worker.ports[i];
+    rte_eth_link link = {};
+    // A device that cannot say is taken for up.
+    port.link_down =
+        rte_eth_link_get_nowait(port.device, &link) == 0 && link.link_status == RTE_ETH_LINK_DOWN;
+  }
 }
 
 void FlushTransmit(Worker& worker) {

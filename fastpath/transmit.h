@@ -16,6 +16,8 @@ void SendTo(Worker& worker, PortId port, const MacAddress& mac, rte_mbuf* mbuf);
 void SendFrame(Worker& worker, PortId port, rte_mbuf* mbuf);
 // Gives each port the frames that wait for it. Once per round.
 void FlushTransmit(Worker& worker);
+// From time to time, as it may be a system call: what goes out by a port without a link is dropped.
+void SampleLinks(Worker& worker);
 
 // kSetNeighbour, kForgetNeighbour.
 void SetNeighbour(Worker& worker, const DownMessage::Neighbour& message);

@@ -249,6 +249,7 @@ void StartRound(Worker& worker) {
   if (worker.now_tsc >= worker.next_housekeeping_tsc) {
     worker.next_housekeeping_tsc = worker.now_tsc + rte_get_tsc_hz() / kHousekeepingPerSecond;
     ExpireFragments(worker);
+    SampleLinks(worker);
   }
 }
 

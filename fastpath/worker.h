@@ -38,6 +38,7 @@ struct WorkerPort {
   PortSide side = PortSide::kOutside;
   uint16_t mtu = 0;
   MacAddress mac = {};
+  bool link_down = false;      // sampled with the housekeeping, not per packet
   uint16_t waiting_count = 0;  // frames collected for the next rte_eth_tx_burst
   std::array<rte_mbuf*, kTransmitBufferMax> waiting;
   Counter received_packets, received_bytes, sent_packets, sent_bytes;

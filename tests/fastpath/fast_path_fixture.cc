@@ -38,6 +38,7 @@ Gateway::Wire Gateway::AddPort(const std::string& name) {
   EXPECT_GE(port, 0);
   rte_ether_addr mac;
   rte_eth_macaddr_get(static_cast<uint16_t>(port), &mac);
+  devices_.push_back(static_cast<uint16_t>(port));
   macs_.emplace_back();
   std::copy_n(mac.addr_bytes, 6, macs_.back().begin());
   return wire;

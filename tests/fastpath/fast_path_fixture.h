@@ -31,6 +31,8 @@ class Gateway {
   FastPath& fast_path() { return *fast_path_; }
   MacAddress mac(PortId port) const { return macs_[static_cast<size_t>(port)]; }
 
+  uint16_t device(PortId port) const { return devices_[static_cast<size_t>(port)]; }
+
   // A frame arrives; nothing happens to it before Run().
   void Receive(PortId port, const Bytes& frame);
   // Behind an Ethernet header from `kHostMac` to the port.
@@ -62,6 +64,7 @@ class Gateway {
 
   std::vector<Wire> wires_;
   std::vector<MacAddress> macs_;
+  std::vector<uint16_t> devices_;  // of DPDK
   std::unique_ptr<FastPath> fast_path_;
   std::vector<UpMessage> messages_;
   std::vector<UpMessage> punted_;

@@ -1,5 +1,6 @@
 // What may cross the gateway in clear, and what becomes of everything else.
 #include <gtest/gtest.h>
+#include <rte_ethdev.h>
 
 #include "fastpath/neighbour_table.h"
 #include "tests/fastpath/fast_path_fixture.h"
@@ -358,6 +359,16 @@ TEST_F(ForwardTest, UnicastInABroadcastFrameIsDropped) {
   gateway().Run();
   ExpectSilence();
   EXPECT_EQ(gateway().drops(DropReason::kEthernetNotForUs), 1u);
+}
+
+// The link is looked at in a worker's first round.
+TEST_F(ForwardTest, WhatWouldLeaveByAPortWithoutALinkIsDropped) {
+  rte_eth_dev_set_link_down(gateway().device(kOutsidePort));
+  SetTables(gateway(), {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0")});
+  gateway().ReceiveIp(kInsidePort, Ipv4("10.10.0.6", "198.51.100.9").Udp(1, 2).Build());
+  gateway().Run();
+  ExpectSilence();
+  EXPECT_EQ(gateway().drops(DropReason::kPortDown), 1u);
 }
 
 // Frames for other machines, unknown types and runts never reach IP.
