@@ -23,11 +23,40 @@ int Reopen(int file, int flags) {
   return own >= 0 ? own : fcntl(file, F_DUPFD_CLOEXEC, 0);
 }
 
+bool IsFile(int file) {
+  struct stat status = {};
+  return fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 // Pipes, sockets and terminals can be waited for; files, /dev/null and the like cannot.
 bool CanBePolled(int file) {
   struct stat status = {};
   if (fstat(file, &status) != 0) return false;
   return S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || isatty(file) != 0;
+}
+
+// The rest of a file in a pipe, which can be waited for. What a pipe does not hold is too much.
+absl::StatusOr<int> IntoPipe(int file) {
+  constexpr size_t kCommandsMax = 65536;  // what a pipe holds (pipe(7))
+  std::string commands(kCommandsMax + 1, '\0');
+  size_t size = 0;
+  ssize_t got = 0;
+  while (size < commands.size()) {
+    got = read(file, &commands[size], commands.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    size += static_cast<size_t>(got);
+  }
+  int ends[2];
+  if (got < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+    return absl::UnavailableError(absl::StrCat("standard input: ", std::strerror(errno)));
+  }
+  const ssize_t written = write(ends[1], commands.data(), size);
+  close(ends[1]);
+  if (written == static_cast<ssize_t>(size)) return ends[0];
+  close(ends[0]);
+  return absl::InvalidArgumentError(
+      absl::StrCat("standard input: a file of commands may have ", kCommandsMax, " bytes"));
 }
 
 }  // namespace
@@ -42,8 +71,8 @@ class Console::Impl {
 
   absl::Status Open(uv_loop_t* loop, StatusView& view, int output) {
     const bool terminal = isatty(input_) != 0;
-    // A file that cannot be waited for has no person behind it: no console.
-    if (!CanBePolled(input_) || !CanBePolled(output)) return absl::OkStatus();
+    // /dev/null and the like have no person behind them: no console.
+    if (!CanBePolled(input_) && !IsFile(input_)) return absl::OkStatus();
     auto shell = ShellSession::Create(
         view, terminal ? ShellSession::Input::kTerminal : ShellSession::Input::kLines,
         ShellSession::Quit::kStopsGateway);
@@ -53,12 +82,14 @@ class Console::Impl {
                                   stream_ = nullptr;
                                   Restore();
                                 });
-    const int own_input = Reopen(input_, O_RDONLY);
-    if (const int error = uv_pipe_open(&stream_->input(), own_input); error != 0) {
-      if (own_input >= 0) close(own_input);
+    absl::StatusOr<int> own_input = IsFile(input_) ? IntoPipe(input_) : Reopen(input_, O_RDONLY);
+    if (!own_input.ok()) return Fail(std::string(own_input.status().message()));
+    if (const int error = uv_pipe_open(&stream_->input(), *own_input); error != 0) {
+      if (*own_input >= 0) close(*own_input);
       return Fail(absl::StrCat("standard input: ", uv_strerror(error)));
     }
-    if (absl::Status status = stream_->OpenOutput(Reopen(output, O_WRONLY)); !status.ok()) {
+    if (absl::Status status = stream_->OpenOutput(Reopen(output, O_WRONLY | O_APPEND));
+        !status.ok()) {
       return Fail(std::string(status.message()));
     }
     if (terminal) MakeRaw();

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -180,6 +181,34 @@ TEST_F(ControlSocketTest, ConsoleReadsAPipe) {
   console->reset();
   Turn();
   for (const int file : {in[0], out[0], out[1]}) close(file);
+}
+
+// `sekisho gw.yaml < commands >> answers`: the commands of a file are run, and what the other file
+// held before stays.
+TEST_F(ControlSocketTest, ConsoleRunsTheCommandsOfAFile) {
+  const int in = memfd_create("commands", 0), out = memfd_create("answers", 0);
+  Write(in, "show log-level\ninitiate staff\n");
+  lseek(in, 0, SEEK_SET);
+  Write(out, "before\n");
+  auto console = Console::Open(&loop_, view_, in, out);
+  ASSERT_TRUE(console.ok()) << console.status();
+  for (int i = 0; i < 4; ++i) Turn();
+  EXPECT_THAT(view_.calls, ElementsAre("initiate staff"));
+  lseek(out, 0, SEEK_SET);
+  EXPECT_EQ(Read(out), "before\ninfo\nbegun as IKE SA 4\n");
+  console->reset();
+  Turn();
+  for (const int file : {in, out}) close(file);
+}
+
+TEST_F(ControlSocketTest, TooManyCommandsInAFileAreRefused) {
+  const int in = memfd_create("commands", 0), out = memfd_create("answers", 0);
+  Write(in, std::string(65537, '\n'));
+  lseek(in, 0, SEEK_SET);
+  EXPECT_EQ(Console::Open(&loop_, view_, in, out).status().message(),
+            "standard input: a file of commands may have 65536 bytes");
+  Turn();
+  for (const int file : {in, out}) close(file);
 }
 
 }  // namespace
