@@ -158,6 +158,12 @@ std::optional<ConfigNode> ConfigMap::Require(absl::string_view key, absl::string
 void ConfigMap::Finish() const {
   for (const auto& [key, value] : node_.yaml().entries) {
     if (std::find(known_.begin(), known_.end(), key.text) != known_.end()) continue;
+    if (key.text.find('=') != std::string::npos) {
+      // "{device: net_tap0,iface=x}" is two entries to YAML.
+      node_.Child(key, key.text)
+          .Fail("unknown key; a value with a comma in it needs quotes, or a line of its own");
+      continue;
+    }
     const std::string meant = DidYouMean(key.text, known_);
     node_.Child(key, key.text)
         .Fail(meant.empty()

@@ -262,6 +262,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "gw.yaml:4: memory.megabytes: found 'lots', want a number from 64 to 1048576"},
         BadEdit{"megabytes: 256", "megabyte: 256",
                 "gw.yaml:4: memory.megabyte: unknown key, did you mean 'megabytes'?"},
+        BadEdit{
+            "megabytes: 256", "megabytes: 256\n  iface=x: 1",
+            "gw.yaml:5: memory.iface=x: unknown key; a value with a comma in it needs quotes, or "
+            "a line of its own"},
         BadEdit{"ports:", "prots:",
                 "gw.yaml:1: ports: missing, want at least one port with side: outside\n"
                 "gw.yaml:7: prots: unknown key, did you mean 'ports'?"},
