@@ -15,6 +15,8 @@
 namespace sekisho::slowpath {
 namespace {
 
+constexpr int kUsageError = 2;
+
 struct Options {
   std::string config;
   bool check = false;
@@ -81,13 +83,19 @@ int Main(const Options& options) {
 
 int main(int argc, char** argv) {
   sekisho::slowpath::Options options;
-  CLI::App app("sekisho: an IPsec VPN concentrator on DPDK");
+  CLI::App app(
+      "sekisho: an IPsec VPN gateway. Ends IKEv2 tunnels; moves packets with DPDK.\n"
+      "Example: sekisho --check /etc/sekisho.yaml && sekisho /etc/sekisho.yaml");
   app.add_option("CONFIG", options.config, "the configuration file (YAML)")->required();
   app.add_flag("--check", options.check,
                "check the configuration and the files it names, and exit");
   app.add_flag("--no-console", options.no_console,
                "no shell on standard input; use sekishoctl instead");
   app.set_version_flag("--version", SEKISHO_VERSION);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : sekisho::slowpath::kUsageError;
+  }
   return sekisho::slowpath::Main(options);
 }

@@ -1,6 +1,7 @@
 // sekishoctl: the shell of a running gateway, from another terminal or a script.
 //
-// Exit status: 0, or 1 if the command failed, or 2 if no gateway can be reached.
+// Exit status: 0, or 1 if the command failed, or 2 if no gateway can be reached or the
+// command line is not understood.
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr int kCommandFailed = 1;
 constexpr int kCannotConnect = 2;
+constexpr int kUsageError = 2;
 
 bool WriteAll(int file, const char* bytes, size_t size) {
   while (size > 0) {
@@ -117,7 +119,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kCommandFailed;
+    return app.exit(error) == 0 ? 0 : kUsageError;
   }
   std::signal(SIGPIPE, SIG_IGN);
   const int gateway = Connect(socket_path);
