@@ -1,8 +1,9 @@
 // slowpath/console.h: the shell on standard input and output.
 //
 // A terminal is put into raw mode and back again at the end (Ctrl-C still signals; Ctrl-D on an
-// empty line is `quit`, which stops the gateway). From a pipe, or a file of up to 64 KiB, commands are
-// read line by line without a prompt, and its end is the end of the console only: the gateway runs on.
+// empty line is `quit`, which stops the gateway). From a pipe, or a file of up to 64 KiB, commands
+// are read line by line without a prompt, and its end is the end of the console only: the gateway
+// runs on.
 #pragma once
 
 #include <memory>
