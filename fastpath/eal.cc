@@ -165,10 +165,6 @@ absl::Status ProbeDevice(const std::string& vdev) {
       rte_eal_hotplug_add("vdev", parts[0].c_str(), parts.size() > 1 ? parts[1].c_str() : "");
   rte_log_set_level(RTE_LOGTYPE_EAL, static_cast<uint32_t>(std::max(level, 0)));
   if (error == 0) return absl::OkStatus();
-  if (error == -EEXIST) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("device ", parts[0], ": named twice; give each a number of its own"));
-  }
   // What the vdev bus says of a name that begins like no driver's.
   if (error == -EFAULT || error == -EINVAL) {
     return absl::NotFoundError(absl::StrCat(

@@ -54,12 +54,6 @@ TEST(EalTest, DriverThatDoesNotExist) {
             "device net_bogus0: no DPDK driver has this name; want a vd");
 }
 
-TEST(EalTest, DeviceThatIsThereAlready) {
-  ASSERT_TRUE(ProbeDevice("net_null7").ok());
-  EXPECT_EQ(ProbeDevice("net_null7").message(),
-            "device net_null7: named twice; give each a number of its own");
-}
-
 TEST(EalTest, DriverThatRefusesItsArguments) {
   const absl::Status status = ProbeDevice("net_null8,what=ever");
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
