@@ -58,9 +58,9 @@ absl::Status Gateway::Set(bool with_console) {
   loop_.Every(absl::Seconds(1), [this] {
     ike_->ReportTraffic();
     ike_->RetryPending();
-    NeighbourResolver::Actions actions;
+    NeighbourResolver::Actions actions = std::exchange(neighbours_unsaid_, {});
     neighbours_->HandleTimers(clock_.Now(), actions);
-    Carry(actions);
+    Carry(std::move(actions));
   });
   loop_.Every(IkeDriver::kKeepaliveInterval, [this] { ike_->SendKeepalives(); });
   for (const int signal : {SIGINT, SIGTERM}) loop_.OnSignal(signal, [this] { Stop(); });
@@ -165,7 +165,7 @@ void Gateway::HandleUp(const UpMessage& message) {
       } else {
         neighbours_->HandleSeen(n.port, n.address, n.mac, clock_.Now(), actions);
       }
-      Carry(actions);
+      Carry(std::move(actions));
       return;
     }
     case Kind::kSaRetired:
@@ -183,8 +183,8 @@ void Gateway::HandlePacket(const UpMessage::Packet& packet) {
   rte_pktmbuf_free(packet.mbuf);
 }
 
-void Gateway::Carry(const NeighbourResolver::Actions& actions) {
-  for (const NeighbourResolver::Action& action : actions) {
+void Gateway::Carry(NeighbourResolver::Actions actions) {
+  for (NeighbourResolver::Action& action : actions) {
     absl::Status status;
     if (const auto* send = std::get_if<NeighbourResolver::SendFrame>(&action)) {
       status = fast_path_->SendFrame(send->port, send->frame);
@@ -193,8 +193,9 @@ void Gateway::Carry(const NeighbourResolver::Actions& actions) {
     } else if (const auto* forget = std::get_if<NeighbourResolver::ForgetNeighbour>(&action)) {
       status = fast_path_->ForgetNeighbour(forget->port, forget->address);
     }
-    // A full ring: what is lost is asked for again by the next packet or the next try.
-    if (!status.ok()) log_.Debug("neighbour-failed", {{"reason", std::string(status.message())}});
+    if (status.ok()) continue;
+    log_.Debug("neighbour-failed", {{"reason", std::string(status.message())}});
+    if (absl::IsResourceExhausted(status)) neighbours_unsaid_.push_back(std::move(action));
   }
 }
 

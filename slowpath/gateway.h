@@ -68,7 +68,7 @@ class Gateway final : public StatusView {
   void PollUpRings();
   void HandleUp(const UpMessage& message);
   void HandlePacket(const UpMessage::Packet& packet);
-  void Carry(const NeighbourResolver::Actions& actions);
+  void Carry(NeighbourResolver::Actions actions);
   void CheckStopping();
 
   const Config config_;
@@ -78,6 +78,9 @@ class Gateway final : public StatusView {
   std::unique_ptr<fastpath::FastPath> fast_path_;
   EventLoop loop_;  // before everything that has handles in it
   std::unique_ptr<NeighbourResolver> neighbours_;
+  // What a full down ring refused: a worker asks for a neighbour only once, and must hear of the
+  // end.
+  NeighbourResolver::Actions neighbours_unsaid_;
   std::unique_ptr<IkeDriver> ike_;
   std::unique_ptr<ControlSocket> control_socket_;
   std::unique_ptr<Console> console_;

@@ -168,11 +168,12 @@ void EspHarness::RemoveOutbound(const SaHandle& sa) {
 }
 
 void EspHarness::TakeSpi(Spi spi) {
-  for (;;) {
+  for (int tries = 0; tries < 1'000'000; ++tries) {
     const Spi got = *inbound->AllocateSpi();
     if (got == spi) return;
     inbound->ReleaseSpi(got);
   }
+  SEKISHO_CHECK(false && "the SAD never gives out this SPI");
 }
 
 EspResult EspHarness::Encap(std::vector<MbufPtr> packets) {
