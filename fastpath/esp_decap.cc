@@ -6,13 +6,13 @@
 #include <cstring>
 
 #include "fastpath/esp_trailer.h"
+#include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
 
 namespace sekisho::fastpath {
 namespace {
 
-constexpr size_t kUdpBytes = 8;
 constexpr uint8_t kEcnMask = 3;
 constexpr uint8_t kEcnEct1 = 1;
 constexpr uint8_t kEcnEct0 = 2;
@@ -22,7 +22,7 @@ constexpr uint8_t kEcnCe = 3;
 
 // From the data's start to the ESP header.
 size_t EspOffset(const PacketContext& context) {
-  return context.l4_offset + (context.kind == PacketKind::kEspInUdp ? kUdpBytes : 0u);
+  return context.l4_offset + (context.kind == PacketKind::kEspInUdp ? kUdpHeaderBytes : 0u);
 }
 
 bool SameDestination(const InboundSa& sa, rte_mbuf* mbuf, uint8_t family) {

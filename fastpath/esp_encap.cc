@@ -8,6 +8,7 @@
 
 #include "fastpath/checksum.h"
 #include "fastpath/esp_trailer.h"
+#include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 
 namespace sekisho::fastpath {
@@ -15,7 +16,6 @@ namespace {
 
 constexpr size_t kIpv4Bytes = 20;
 constexpr size_t kIpv6Bytes = 40;
-constexpr size_t kUdpBytes = 8;
 constexpr uint16_t kDontFragment = 0x4000;
 
 // What the outer header takes over from the inner one.
@@ -65,7 +65,7 @@ void WriteOuter(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited
     WriteIpv6(sa, at, total_bytes, inherited);
   }
   if (!sa.layout.udp_encapsulation) return;
-  std::memcpy(at + ip_bytes, sa.outer_header + ip_bytes, kUdpBytes);
+  std::memcpy(at + ip_bytes, sa.outer_header + ip_bytes, kUdpHeaderBytes);
   StoreBigEndian<uint16_t>(at + ip_bytes + 4, static_cast<uint16_t>(total_bytes - ip_bytes));
 }
 

@@ -17,8 +17,6 @@
 namespace sekisho::fastpath {
 namespace {
 
-constexpr size_t kUdpHeaderBytes = 8;
-
 // A buffer with `bytes` of data and the context of a packet of our own.
 absl::StatusOr<rte_mbuf*> Allocate(rte_mempool* packets, rte_mempool* large_packets, size_t bytes) {
   rte_mbuf* mbuf = rte_pktmbuf_alloc(packets);

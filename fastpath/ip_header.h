@@ -10,6 +10,7 @@ namespace sekisho::fastpath {
 
 inline constexpr size_t kIpv4HeaderBytes = 20;
 inline constexpr size_t kIpv6HeaderBytes = 40;
+inline constexpr size_t kUdpHeaderBytes = 8;
 inline constexpr uint8_t kOwnTtl = 64;
 
 struct IpHeaderFields {

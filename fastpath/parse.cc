@@ -14,7 +14,6 @@
 namespace sekisho::fastpath {
 namespace {
 
-constexpr size_t kUdpHeaderBytes = 8;
 constexpr size_t kTcpHeaderBytes = 20;
 constexpr size_t kPortsBytes = 4;
 constexpr uint8_t kProtocolDccp = 33;

@@ -1,13 +1,12 @@
 #include "fastpath/punt.h"
 
 #include "fastpath/dispose.h"
+#include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
 
 namespace sekisho::fastpath {
 namespace {
-
-constexpr size_t kUdpHeaderBytes = 8;
 
 void PuntOneIke(Worker& worker, rte_mbuf* mbuf) {
   if (!worker.budgets.ike.Take()) return Drop(worker, mbuf, DropReason::kPuntRateLimited);

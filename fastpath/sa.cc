@@ -7,13 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "fastpath/ip_header.h"
 
 namespace sekisho::fastpath {
 namespace {
 
 constexpr size_t kIpv4Bytes = 20;
 constexpr size_t kIpv6Bytes = 40;
-constexpr size_t kUdpBytes = 8;
 constexpr uint8_t kHopLimit = 64;
 
 uint8_t OuterProtocol(const EspLayout& layout) {
@@ -110,7 +110,7 @@ void WriteOuterHeader(OutboundSa& sa, const Endpoint& local, const Endpoint& rem
     StoreBigEndian<uint16_t>(sa.outer_header + bytes, local.port);
     StoreBigEndian<uint16_t>(sa.outer_header + bytes + 2, remote.port);
     StoreBigEndian<uint32_t>(sa.outer_header + bytes + 4, 0);
-    bytes += kUdpBytes;
+    bytes += kUdpHeaderBytes;
   }
   sa.outer_bytes = static_cast<uint8_t>(bytes);
   sa.layout.outer_family = static_cast<uint8_t>(local.address.family());
