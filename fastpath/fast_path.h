@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -84,6 +85,10 @@ struct SaHandle {
   SlotId slot{};
   uint32_t generation = 0;
   friend auto operator<=>(const SaHandle&, const SaHandle&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const SaHandle& sa) {
+    return H::combine(std::move(h), sa.direction, sa.slot, sa.generation);
+  }
 };
 
 struct SaCounters {

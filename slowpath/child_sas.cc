@@ -35,9 +35,7 @@ absl::Status ChildSas::InstallInbound(const ike::ChildSaHalf& half) {
   SEKISHO_ASSIGN_OR_RETURN(
       const fastpath::SaHandle handle,
       fast_path_.InstallInbound(ParametersOf<fastpath::InboundSaParameters>(half)));
-  child_sas_[half.child_sa].ike_sa = half.ike_sa;
-  child_sas_[half.child_sa].inbound = handle;
-  Own(half.child_sa, handle);
+  Own(half, handle).inbound = handle;
   return absl::OkStatus();
 }
 
@@ -45,14 +43,18 @@ absl::Status ChildSas::InstallOutbound(const ike::ChildSaHalf& half) {
   auto parameters = ParametersOf<fastpath::OutboundSaParameters>(half);
   parameters.soft_bytes = half.soft_bytes;
   SEKISHO_ASSIGN_OR_RETURN(const fastpath::SaHandle handle, fast_path_.InstallOutbound(parameters));
-  child_sas_[half.child_sa].ike_sa = half.ike_sa;
-  child_sas_[half.child_sa].outbound = handle;
-  Own(half.child_sa, handle);
+  Own(half, handle).outbound = handle;
   return absl::OkStatus();
 }
 
-void ChildSas::Own(ike::ChildSaId child_sa, const fastpath::SaHandle& handle) {
-  owners_[{handle.direction, handle.slot}] = {child_sa, handle.generation};
+ChildSas::ChildSa& ChildSas::Own(const ike::ChildSaHalf& half, const fastpath::SaHandle& handle) {
+  owners_[handle] = half.child_sa;
+  const auto [found, is_new] = child_sas_.try_emplace(half.child_sa);
+  if (is_new) {
+    found->second.ike_sa = half.ike_sa;
+    by_ike_sa_[half.ike_sa].push_back(half.child_sa);
+  }
+  return found->second;
 }
 
 void ChildSas::RemoveInbound(ike::ChildSaId child_sa) { Remove(child_sa, &ChildSa::inbound); }
@@ -62,8 +64,14 @@ void ChildSas::Remove(ike::ChildSaId child_sa, std::optional<fastpath::SaHandle>
   const auto found = child_sas_.find(child_sa);
   if (found == child_sas_.end() || !(found->second.*half)) return;
   const fastpath::SaHandle handle = *std::exchange(found->second.*half, std::nullopt);
-  owners_.erase({handle.direction, handle.slot});
-  if (!found->second.inbound && !found->second.outbound) child_sas_.erase(found);
+  owners_.erase(handle);
+  pending_moves_.erase(handle);
+  if (!found->second.inbound && !found->second.outbound) {
+    const auto siblings = by_ike_sa_.find(found->second.ike_sa);
+    std::erase(siblings->second, child_sa);
+    if (siblings->second.empty()) by_ike_sa_.erase(siblings);
+    child_sas_.erase(found);
+  }
   if (absl::IsResourceExhausted(fast_path_.Remove(handle))) pending_removals_.push_back(handle);
 }
 
@@ -71,21 +79,29 @@ void ChildSas::RetryPending() {
   std::erase_if(pending_removals_, [&](const fastpath::SaHandle& handle) {
     return !absl::IsResourceExhausted(fast_path_.Remove(handle));
   });
+  absl::erase_if(pending_moves_, [&](const auto& move) {
+    return !absl::IsResourceExhausted(
+        fast_path_.MovePeer(move.first, move.second.local, move.second.remote));
+  });
 }
 
 void ChildSas::MovePeer(ike::IkeSaId ike_sa, const Endpoint& local, const Endpoint& remote) {
-  for (const auto& [id, child_sa] : child_sas_) {
-    if (child_sa.ike_sa != ike_sa || !child_sa.outbound) continue;
-    // A full ring loses nothing for good: the peer's next packet reports the move again.
-    fast_path_.MovePeer(*child_sa.outbound, local, remote).IgnoreError();
+  const auto found = by_ike_sa_.find(ike_sa);
+  if (found == by_ike_sa_.end()) return;
+  for (const ike::ChildSaId id : found->second) {
+    const std::optional<fastpath::SaHandle>& outbound = child_sas_.at(id).outbound;
+    if (!outbound) continue;
+    pending_moves_.erase(*outbound);
+    if (absl::IsResourceExhausted(fast_path_.MovePeer(*outbound, local, remote))) {
+      pending_moves_[*outbound] = {local, remote};
+    }
   }
 }
 
-std::optional<ike::ChildSaId> ChildSas::Find(UpMessage::Direction direction, SlotId slot,
-                                             uint32_t generation) const {
-  const auto found = owners_.find({direction, slot});
-  if (found == owners_.end() || found->second.generation != generation) return std::nullopt;
-  return found->second.child_sa;
+std::optional<ike::ChildSaId> ChildSas::Find(const fastpath::SaHandle& sa) const {
+  const auto found = owners_.find(sa);
+  if (found == owners_.end()) return std::nullopt;
+  return found->second;
 }
 
 const ChildSas::ChildSa* ChildSas::Get(ike::ChildSaId child_sa) const {

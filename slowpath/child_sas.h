@@ -32,14 +32,14 @@ class ChildSas {
   // No-op for a half that is not installed.
   void RemoveInbound(ike::ChildSaId child_sa);
   void RemoveOutbound(ike::ChildSaId child_sa);
-  // Points every outbound SA of the IKE SA elsewhere.
+  // Points every outbound SA of the IKE SA elsewhere; where a down ring is full, RetryPending()
+  // does.
   void MovePeer(ike::IkeSaId ike_sa, const Endpoint& local, const Endpoint& remote);
   // Tries again what a full down ring refused. Called often.
   void RetryPending();
 
-  // Whose is this slot? nullopt: it was removed in the meantime.
-  std::optional<ike::ChildSaId> Find(UpMessage::Direction direction, SlotId slot,
-                                     uint32_t generation) const;
+  // Whose is this SA? nullopt: it was removed in the meantime.
+  std::optional<ike::ChildSaId> Find(const fastpath::SaHandle& sa) const;
   const ChildSa* Get(ike::ChildSaId child_sa) const;
   // Child SAs on which packets that authenticate came in since the last call.
   std::vector<ike::ChildSaId> TakeActive();
@@ -47,27 +47,21 @@ class ChildSas {
   std::vector<ike::IkeSaId> TakeSilentOutbound();
 
  private:
-  struct SlotKey {
-    UpMessage::Direction direction;
-    SlotId slot;
-    friend bool operator==(const SlotKey&, const SlotKey&) = default;
-    template <typename H>
-    friend H AbslHashValue(H h, const SlotKey& key) {
-      return H::combine(std::move(h), key.direction, key.slot);
-    }
-  };
-  struct SlotOwner {
-    ike::ChildSaId child_sa;
-    uint32_t generation;
+  struct Ends {
+    Endpoint local, remote;
   };
 
-  void Own(ike::ChildSaId child_sa, const fastpath::SaHandle& handle);
+  ChildSa& Own(const ike::ChildSaHalf& half, const fastpath::SaHandle& handle);
   void Remove(ike::ChildSaId child_sa, std::optional<fastpath::SaHandle> ChildSa::*half);
 
   fastpath::FastPath& fast_path_;
   absl::flat_hash_map<ike::ChildSaId, ChildSa> child_sas_;
-  absl::flat_hash_map<SlotKey, SlotOwner> owners_;
+  absl::flat_hash_map<ike::IkeSaId, std::vector<ike::ChildSaId>> by_ike_sa_;
+  absl::flat_hash_map<fastpath::SaHandle, ike::ChildSaId> owners_;
+  // What a full down ring refused. A worker reports each place of a peer once, so a move that is
+  // not made now must be made later.
   std::vector<fastpath::SaHandle> pending_removals_;
+  absl::flat_hash_map<fastpath::SaHandle, Ends> pending_moves_;
 };
 
 }  // namespace sekisho::slowpath

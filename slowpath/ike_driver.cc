@@ -59,7 +59,7 @@ void IkeDriver::HandleDatagram(const Endpoint& local, const Endpoint& remote, By
 
 void IkeDriver::HandlePeerMoved(const UpMessage::PeerMoved& moved) {
   const auto child_sa =
-      child_sas_.Find(UpMessage::Direction::kInbound, moved.slot, moved.generation);
+      child_sas_.Find({UpMessage::Direction::kInbound, moved.slot, moved.generation});
   if (!child_sa) return;
   Tell([&](absl::Time now, ike::Actions& actions) {
     engine_.NotePeerMoved(*child_sa, moved.local, moved.remote, now, actions);
@@ -67,7 +67,7 @@ void IkeDriver::HandlePeerMoved(const UpMessage::PeerMoved& moved) {
 }
 
 void IkeDriver::HandleExpiry(const UpMessage::Sa& sa, bool hard) {
-  const auto child_sa = child_sas_.Find(sa.direction, sa.slot, sa.generation);
+  const auto child_sa = child_sas_.Find({sa.direction, sa.slot, sa.generation});
   if (!child_sa) return;
   Tell([&](absl::Time now, ike::Actions& actions) {
     if (hard) {

@@ -38,6 +38,24 @@ void ParseOuter(rte_mbuf* mbuf) {
   context.outer_remote = {SourceOf(mbuf, context), context.source_port};
 }
 
+// Both directions take the same values.
+template <typename Parameters>
+Parameters ParametersOf(const TestSa& sa, Spi spi) {
+  Parameters parameters;
+  parameters.spi = spi;
+  parameters.suite = sa.suite;
+  parameters.encryption_key =
+      sa.encryption_key.empty() ? TestEncryptionKey(sa.suite) : sa.encryption_key;
+  parameters.integrity_key =
+      sa.integrity_key.empty() ? TestIntegrityKey(sa.suite) : sa.integrity_key;
+  parameters.local = sa.local;
+  parameters.remote = sa.remote;
+  parameters.local_endpoint = sa.local_endpoint;
+  parameters.remote_endpoint = sa.remote_endpoint;
+  parameters.udp_encapsulation = sa.udp_encapsulation;
+  return parameters;
+}
+
 }  // namespace
 
 std::vector<std::string> AllSuiteNames() {
@@ -76,32 +94,15 @@ SecretBytes TestIntegrityKey(const EspSuite& suite) {
   return traits == nullptr ? SecretBytes() : Pattern(traits->key_bytes, 0x77);
 }
 
-OutboundSaParameters OutboundParameters(const TestSa& sa, Spi spi) {
-  return {
-      .spi = spi,
-      .suite = sa.suite,
-      .encryption_key = sa.encryption_key.empty() ? TestEncryptionKey(sa.suite) : sa.encryption_key,
-      .integrity_key = sa.integrity_key.empty() ? TestIntegrityKey(sa.suite) : sa.integrity_key,
-      .local = sa.local,
-      .remote = sa.remote,
-      .local_endpoint = sa.local_endpoint,
-      .remote_endpoint = sa.remote_endpoint,
-      .udp_encapsulation = sa.udp_encapsulation,
-      .soft_bytes = sa.soft_bytes,
-      .soft_packets = sa.soft_packets};
+InboundSaParameters InboundParameters(const TestSa& sa, Spi spi) {
+  return ParametersOf<InboundSaParameters>(sa, spi);
 }
 
-InboundSaParameters InboundParameters(const TestSa& sa, Spi spi) {
-  return {
-      .spi = spi,
-      .suite = sa.suite,
-      .encryption_key = sa.encryption_key.empty() ? TestEncryptionKey(sa.suite) : sa.encryption_key,
-      .integrity_key = sa.integrity_key.empty() ? TestIntegrityKey(sa.suite) : sa.integrity_key,
-      .local = sa.local,
-      .remote = sa.remote,
-      .local_endpoint = sa.local_endpoint,
-      .remote_endpoint = sa.remote_endpoint,
-      .udp_encapsulation = sa.udp_encapsulation};
+OutboundSaParameters OutboundParameters(const TestSa& sa, Spi spi) {
+  auto parameters = ParametersOf<OutboundSaParameters>(sa, spi);
+  parameters.soft_bytes = sa.soft_bytes;
+  parameters.soft_packets = sa.soft_packets;
+  return parameters;
 }
 
 TestSa Mirrored(TestSa sa) {

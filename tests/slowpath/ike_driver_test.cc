@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "common/byte_order.h"
 #include "tests/fastpath/fast_path_fixture.h"
 #include "tests/ike/connections.h"
 
@@ -80,9 +81,20 @@ class IkeDriverTest : public fastpath::FastPathTest {
       from.driver.HandleDatagram(message.packet.local, message.packet.remote, *ike);
     }
     from.gateway.Run();
-    while (const auto packet = from.gateway.SentIp(kOutsidePort)) {
+    while (auto packet = from.gateway.SentIp(kOutsidePort)) {
+      if (nat_) Translate(*packet, &from == &*home_);
       to.gateway.ReceiveIp(kOutsidePort, *packet);
     }
+  }
+
+  // The port of the home end's UDP packets, there and back; no checksum (RFC 768: 0).
+  static void Translate(Bytes& packet, bool from_home) {
+    constexpr size_t kSource = 20, kDestination = 22, kChecksum = 26;
+    const size_t port = from_home ? kSource : kDestination;
+    StoreBigEndian<uint16_t>(&packet[port],
+                             static_cast<uint16_t>(LoadBigEndian<uint16_t>(&packet[port]) +
+                                                   (from_home ? kNatShift : -kNatShift)));
+    StoreBigEndian<uint16_t>(&packet[kChecksum], 0);
   }
 
   void SetUpTunnel() {
@@ -104,6 +116,8 @@ class IkeDriverTest : public fastpath::FastPathTest {
 
   EventLoop loop_;
   MonotonicClock clock_;
+  static constexpr int kNatShift = 30'000;
+  bool nat_ = false;  // home is behind one
   std::function<bool()> until_ = [] { return true; };
   std::optional<End> home_, staff_;
 };
@@ -151,6 +165,29 @@ TEST_F(IkeDriverTest, ADeleteLeavesNothing) {
   EXPECT_EQ(home_->gateway.fast_path().outbound_sas(), 0u);
   EXPECT_EQ(staff_->gateway.fast_path().outbound_sas(), 0u);
   EXPECT_FALSE(Passes());
+}
+
+// The worker reports the peer's new place once, so the answer may be late but not lost.
+TEST_F(IkeDriverTest, AMoveThatAFullRingRefusedIsMadeLater) {
+  nat_ = true;
+  SetUpTunnel();
+  const ike::IkeSaInfo before = staff_->ike_sas()[0];
+  const ChildSas::ChildSa* child = staff_->driver.child_sas().Get(before.children[0].id);
+  fastpath::FastPath& fast_path = staff_->gateway.fast_path();
+  const Endpoint moved{before.remote.address, 40002};
+  while (fast_path.ForgetNeighbour(kInsidePort, before.remote.address).ok()) {
+  }
+  staff_->driver.HandlePeerMoved(
+      {child->inbound->slot, child->inbound->generation, before.local, moved});
+  staff_->gateway.Run();
+  staff_->driver.RetryPending();
+  staff_->gateway.Run();
+  staff_->gateway.ReceiveIp(
+      kInsidePort, fastpath::Ipv4("10.10.0.9", "192.168.5.7").Udp(1, 2).Payload(9).Build());
+  staff_->gateway.Run();
+  const auto sent = staff_->gateway.SentIp(kOutsidePort);
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(LoadBigEndian<uint16_t>(&(*sent)[22]), 40002) << "the UDP port that it was sent to";
 }
 
 TEST_F(IkeDriverTest, InitiateSaysWhatItLacks) {
