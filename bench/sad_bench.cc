@@ -16,8 +16,8 @@ namespace {
 // Only look-up is measured, so that sessions are of no interest.
 class NoCrypto final : public CryptoBackend {
  public:
-  absl::Status CheckSuite(const EspSuite&) const override { return absl::OkStatus(); }
-  absl::StatusOr<CryptoSession> CreateSession(const EspSuite&, CryptoDirection, ByteSpan,
+  absl::Status CheckSuite(const IpsecSuite&) const override { return absl::OkStatus(); }
+  absl::StatusOr<CryptoSession> CreateSession(const IpsecSuite&, CryptoDirection, ByteSpan,
                                               ByteSpan) override {
     return CryptoSession{};
   }
@@ -31,7 +31,7 @@ constexpr uint32_t kBatch = 32;
 
 IpAddress User(uint32_t index) { return IpAddress::V4(0x0a630000u + index); }
 
-EspSuite Suite() { return {.encryption = {EncryptionId::kAesGcm16, 128}}; }
+IpsecSuite Suite() { return {.encryption = {EncryptionId::kAesGcm16, 128}}; }
 
 void BM_InboundSadFind(benchmark::State& state) {
   EnsureEal();

@@ -247,7 +247,7 @@ std::string Name(KeyExchangeId id) {
   return traits ? std::string(traits->name) : UnknownName("group", id, kForeignKeyExchanges);
 }
 
-std::string EspSuite::ToString() const {
+std::string IpsecSuite::ToString() const {
   std::string text = Name(encryption);
   if (integrity != IntegrityId::kNone) absl::StrAppend(&text, "-", Name(integrity));
   if (esn) absl::StrAppend(&text, "-esn");

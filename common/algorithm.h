@@ -112,12 +112,12 @@ std::string Name(PrfId id);
 std::string Name(KeyExchangeId id);
 
 // What an ESP SA runs.
-struct EspSuite {
+struct IpsecSuite {
   Encryption encryption;
   IntegrityId integrity = IntegrityId::kNone;  // kNone with an AEAD
   bool esn = false;
   std::string ToString() const;  // "aes128gcm16", "aes256-sha256-esn"
-  friend auto operator<=>(const EspSuite&, const EspSuite&) = default;
+  friend auto operator<=>(const IpsecSuite&, const IpsecSuite&) = default;
 };
 
 // What an IKE SA runs.

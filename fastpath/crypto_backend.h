@@ -45,10 +45,10 @@ class CryptoBackend {
   virtual ~CryptoBackend() = default;
 
   // Slow path. Does anything here run this suite? The error names the suite and the devices.
-  virtual absl::Status CheckSuite(const EspSuite& suite) const = 0;
+  virtual absl::Status CheckSuite(const IpsecSuite& suite) const = 0;
   // Slow path. `encryption_key` ends with the salt, which is not the session's concern. The keys
   // may be wiped after the call.
-  virtual absl::StatusOr<CryptoSession> CreateSession(const EspSuite& suite,
+  virtual absl::StatusOr<CryptoSession> CreateSession(const IpsecSuite& suite,
                                                       CryptoDirection direction,
                                                       ByteSpan encryption_key,
                                                       ByteSpan integrity_key) = 0;

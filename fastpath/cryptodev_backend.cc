@@ -26,7 +26,7 @@ constexpr uint16_t kIvOffset = offsetof(PacketPrivate, iv) - offsetof(PacketPriv
 constexpr uint16_t kNonceBytes = 12;  // salt and IV (RFC 4106, 4; RFC 7634, 2)
 constexpr uint16_t kBlockBytes = 16;
 
-uint16_t AadBytes(const EspSuite& suite) { return suite.esn ? 12 : 8; }
+uint16_t AadBytes(const IpsecSuite& suite) { return suite.esn ? 12 : 8; }
 
 rte_crypto_aead_algorithm AeadOf(EncryptionId id) {
   return id == EncryptionId::kAesGcm16 ? RTE_CRYPTO_AEAD_AES_GCM
@@ -44,7 +44,7 @@ rte_crypto_auth_algorithm AuthOf(IntegrityId id) {
   }
 }
 
-bool RunsAead(uint8_t device, const EspSuite& suite, const EncryptionTraits& traits) {
+bool RunsAead(uint8_t device, const IpsecSuite& suite, const EncryptionTraits& traits) {
   rte_cryptodev_sym_capability_idx index = {};
   index.type = RTE_CRYPTO_SYM_XFORM_AEAD;
   index.algo.aead = AeadOf(suite.encryption.id);
@@ -69,7 +69,7 @@ bool RunsChain(uint8_t device, const EncryptionTraits& cipher, const IntegrityTr
                                                  0) == 0;
 }
 
-rte_crypto_sym_xform AeadTransform(const EspSuite& suite, const EncryptionTraits& traits,
+rte_crypto_sym_xform AeadTransform(const IpsecSuite& suite, const EncryptionTraits& traits,
                                    CryptoDirection direction, ByteSpan key) {
   rte_crypto_sym_xform transform = {};
   transform.type = RTE_CRYPTO_SYM_XFORM_AEAD;
@@ -229,7 +229,7 @@ absl::Status CryptodevBackend::StartDevice(const std::string& name) {
   return absl::OkStatus();
 }
 
-bool CryptodevBackend::DeviceRuns(const Device& device, const EspSuite& suite) const {
+bool CryptodevBackend::DeviceRuns(const Device& device, const IpsecSuite& suite) const {
   const EncryptionTraits* encryption = FindEncryption(suite.encryption);
   const IntegrityTraits* integrity = FindIntegrity(suite.integrity);
   if (encryption == nullptr || encryption->aead == (integrity != nullptr)) return false;
@@ -237,7 +237,7 @@ bool CryptodevBackend::DeviceRuns(const Device& device, const EspSuite& suite) c
                           : RunsChain(device.id, *encryption, *integrity);
 }
 
-absl::Status CryptodevBackend::CheckSuite(const EspSuite& suite) const {
+absl::Status CryptodevBackend::CheckSuite(const IpsecSuite& suite) const {
   const bool runs = std::any_of(devices_.begin(), devices_.end(),
                                 [&](const Device& device) { return DeviceRuns(device, suite); });
   if (runs) return absl::OkStatus();
@@ -246,7 +246,7 @@ absl::Status CryptodevBackend::CheckSuite(const EspSuite& suite) const {
                                                ")"));
 }
 
-absl::StatusOr<CryptoSession> CryptodevBackend::CreateSession(const EspSuite& suite,
+absl::StatusOr<CryptoSession> CryptodevBackend::CreateSession(const IpsecSuite& suite,
                                                               CryptoDirection direction,
                                                               ByteSpan encryption_key,
                                                               ByteSpan integrity_key) {

@@ -35,8 +35,8 @@ class CryptodevBackend final : public CryptoBackend {
   CryptodevBackend(const CryptodevBackend&) = delete;
   CryptodevBackend& operator=(const CryptodevBackend&) = delete;
 
-  absl::Status CheckSuite(const EspSuite& suite) const override;
-  absl::StatusOr<CryptoSession> CreateSession(const EspSuite& suite, CryptoDirection direction,
+  absl::Status CheckSuite(const IpsecSuite& suite) const override;
+  absl::StatusOr<CryptoSession> CreateSession(const IpsecSuite& suite, CryptoDirection direction,
                                               ByteSpan encryption_key,
                                               ByteSpan integrity_key) override;
   void FreeSession(const CryptoSession& session) override;
@@ -58,7 +58,7 @@ class CryptodevBackend final : public CryptoBackend {
 
   explicit CryptodevBackend(const Config& config);
   absl::Status StartDevice(const std::string& name);
-  bool DeviceRuns(const Device& device, const EspSuite& suite) const;
+  bool DeviceRuns(const Device& device, const IpsecSuite& suite) const;
   size_t SubmitTo(size_t device, WorkerId worker, CryptoDirection direction,
                   std::span<rte_crypto_op*> operations);
   static uint16_t QueuePair(WorkerId worker, CryptoDirection direction) {

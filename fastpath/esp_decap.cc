@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "fastpath/esp_crypto.h"
 #include "fastpath/esp_trailer.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
@@ -40,40 +41,9 @@ size_t EncryptedBytes(const EspLayout& layout, size_t esp_packet_bytes) {
   return (encrypted & (layout.align_bytes - 1u)) == 0 ? encrypted : 0;
 }
 
-// SPI and sequence number, with its high half between them where ESN (RFC 4106, 5).
-void WriteAad(const EspLayout& layout, const uint8_t* esp, uint64_t sequence, PacketPrivate& priv) {
-  std::memcpy(priv.aad, esp, 4);
-  if (layout.esn) {
-    StoreBigEndian<uint64_t>(priv.aad + 4, sequence);
-  } else {
-    std::memcpy(priv.aad + 4, esp + 4, 4);
-  }
-}
-
-void WriteIv(const EspLayout& layout, const uint8_t* iv, PacketPrivate& priv) {
-  if (layout.aead) {
-    std::memcpy(priv.iv, layout.salt, sizeof(layout.salt));
-    std::memcpy(priv.iv + sizeof(layout.salt), iv, 8);
-  } else {
-    std::memcpy(priv.iv, iv, 16);
-  }
-}
-
-// The high half of the sequence number is hashed after the packet and not sent (RFC 4303, 2.2.1):
-// it takes the place of the ICV, which moves back by as much.
-bool InsertEsn(const EspLayout& layout, uint64_t sequence, CryptoJob& job) {
-  if (rte_pktmbuf_tailroom(job.mbuf) < kEsnBytes) return false;
-  std::memmove(job.icv + kEsnBytes, job.icv, layout.icv_bytes);
-  StoreBigEndian<uint32_t>(job.icv, static_cast<uint32_t>(sequence >> 32));
-  job.icv += kEsnBytes;
-  job.auth_bytes += kEsnBytes;
-  return true;
-}
-
 // Checks what can be checked before the ICV is, and fills the job. Requires: an active SA.
 DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
-  PacketPrivate& priv = PrivateOf(mbuf);
-  PacketContext& context = priv.context;
+  PacketContext& context = ContextOf(mbuf);
   if (!SameDestination(sa, mbuf, context.family)) return DropReason::kEspWrongDestination;
   // RFC 7296, 2.23: UDP is taken always; plain ESP not from a peer that is behind NAT.
   if (sa.layout.udp_encapsulation && context.kind != PacketKind::kEspInUdp) {
@@ -87,19 +57,7 @@ DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
   context.sequence = sa.layout.esn ? sa.window.Infer(low) : low;
   if (!sa.window.Check(context.sequence)) return DropReason::kEspReplayed;
 
-  const size_t cipher = offset + kEspHeaderBytes + sa.layout.iv_bytes;
-  job = {.mbuf = mbuf,
-         .session = sa.session,
-         .cipher_offset = static_cast<uint32_t>(cipher),
-         .cipher_bytes = static_cast<uint32_t>(encrypted),
-         .auth_offset = static_cast<uint32_t>(offset),
-         .auth_bytes = static_cast<uint32_t>(cipher - offset + encrypted),
-         .icv = DataOf(mbuf) + cipher + encrypted,
-         .aead = sa.layout.aead};
-  WriteIv(sa.layout, esp + kEspHeaderBytes, priv);
-  if (sa.layout.aead) {
-    WriteAad(sa.layout, esp, context.sequence, priv);
-  } else if (sa.layout.esn && !InsertEsn(sa.layout, context.sequence, job)) {
+  if (!DecryptJob(sa, mbuf, offset, encrypted, context.sequence, job)) {
     return DropReason::kEspNoRoom;
   }
   return DropReason::kNone;

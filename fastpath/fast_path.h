@@ -19,6 +19,7 @@
 #include "common/algorithm.h"
 #include "common/endpoint.h"
 #include "common/ip_prefix.h"
+#include "common/ipsec.h"
 #include "common/messages.h"
 #include "common/secret.h"
 #include "common/spi.h"
@@ -58,26 +59,38 @@ struct FastPathConfig {
   uint32_t replay_window = 1024;  // packets; 64 to 4096, a power of two
 };
 
+struct SaLifetimes {          // 0: none
+  uint64_t soft_bytes = 0;    // of inner packets: kSoftExpiry, once
+  uint64_t soft_packets = 0;  // likewise; besides, always well before sequence numbers run out
+  uint64_t hard_bytes = 0;    // kHardExpiry, and the SA takes no packet more
+  uint64_t hard_packets = 0;
+};
+
 struct InboundSaParameters {
   Spi spi;  // from AllocateSpi()
-  EspSuite suite;
+  IpsecProtocol protocol = IpsecProtocol::kEsp;
+  IpsecMode mode = IpsecMode::kTunnel;
+  IpsecSuite suite;            // AH: integrity only
   SecretBytes encryption_key;  // with its salt
   SecretBytes integrity_key;
   TrafficSelectors local,
       remote;  // what may come out of it: source in remote, destination in local
   Endpoint local_endpoint, remote_endpoint;  // outer addresses; ports: only with encapsulation
   bool udp_encapsulation = false;
+  bool anti_replay = true;  // RFC 4303, 3.4.3: not with keys that a person typed
+  SaLifetimes lifetimes;
 };
 struct OutboundSaParameters {
   Spi spi;  // the peer's
-  EspSuite suite;
+  IpsecProtocol protocol = IpsecProtocol::kEsp;
+  IpsecMode mode = IpsecMode::kTunnel;
+  IpsecSuite suite;
   SecretBytes encryption_key;
   SecretBytes integrity_key;
   TrafficSelectors local, remote;
   Endpoint local_endpoint, remote_endpoint;
   bool udp_encapsulation = false;
-  uint64_t soft_bytes = 0;    // kSoftExpiry after these; 0: never
-  uint64_t soft_packets = 0;  // likewise; besides, always well before sequence numbers run out
+  SaLifetimes lifetimes;
 };
 // Names one installed SA; stale handles are refused with NotFound.
 struct SaHandle {
@@ -148,7 +161,7 @@ class FastPath {
   std::vector<uint64_t> PolicyHits() const;     // packets, same order
 
   // Algorithms: does a crypto device run this suite? The error names suite and devices.
-  absl::Status CheckSuite(const EspSuite& suite) const;
+  absl::Status CheckSuite(const IpsecSuite& suite) const;
 
   // SAD. An SPI names the worker and slot that will hold the inbound SA.
   absl::StatusOr<Spi> AllocateSpi();

@@ -15,7 +15,7 @@ DownMessage AboutSa(DownMessage::Kind kind, const SaHandle& sa) {
 
 }  // namespace
 
-absl::Status FastPath::CheckSuite(const EspSuite& suite) const {
+absl::Status FastPath::CheckSuite(const IpsecSuite& suite) const {
   return impl_->crypto->CheckSuite(suite);
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/secret.h"
 #include "common/status_macros.h"
+#include "fastpath/outer_header.h"
 #include "fastpath/random_bytes.h"
 
 namespace sekisho::fastpath {
@@ -128,10 +129,11 @@ absl::Status OutboundSad::Write(SlotId slot, const OutboundSaParameters& paramet
   sa.sequence_last = parameters.suite.esn ? UINT64_MAX - 1 : kSequenceMax32;
   sa.sequence_next = 1;
   sa.soft_sequence = sa.sequence_last / 4 * 3;
-  if (parameters.soft_packets != 0) {
-    sa.soft_sequence = std::min(sa.soft_sequence, parameters.soft_packets);
+  const SaLifetimes& lifetimes = parameters.lifetimes;
+  if (lifetimes.soft_packets != 0) {
+    sa.soft_sequence = std::min(sa.soft_sequence, lifetimes.soft_packets);
   }
-  sa.soft_bytes = parameters.soft_bytes == 0 ? UINT64_MAX : parameters.soft_bytes;
+  sa.soft_bytes = lifetimes.soft_bytes == 0 ? UINT64_MAX : lifetimes.soft_bytes;
   sa.slot = slot;
   sa.generation = record.generation;
   return absl::OkStatus();

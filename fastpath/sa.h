@@ -114,7 +114,7 @@ inline size_t InnerSizeMax(const OutboundSa& sa, size_t outer_bytes) {
 // What an SA is installed from, checked for what no SA could be made of: key lengths, ends of two
 // families, too many selectors. Works on InboundSaParameters and OutboundSaParameters.
 struct SaShape {
-  const EspSuite& suite;
+  const IpsecSuite& suite;
   ByteSpan encryption_key, integrity_key;
   const TrafficSelectors& local;
   const TrafficSelectors& remote;
@@ -130,10 +130,7 @@ absl::Status CheckShape(const SaShape& shape);
 
 // The constants that follow from a suite. Requires: a suite that CheckSuite() accepted, and an
 // encryption key with its salt.
-EspLayout LayoutOf(const EspSuite& suite, ByteSpan encryption_key, bool udp_encapsulation,
+EspLayout LayoutOf(const IpsecSuite& suite, ByteSpan encryption_key, bool udp_encapsulation,
                    IpFamily outer_family);
-// Writes outer header template and checksum part for these ends. Worker (kMovePeer) or slow path
-// (before install). Requires: sa.layout is filled; both ends of one family.
-void WriteOuterHeader(OutboundSa& sa, const Endpoint& local, const Endpoint& remote);
 
 }  // namespace sekisho::fastpath

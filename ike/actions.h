@@ -67,7 +67,7 @@ struct ChildSaHalf {
   IkeSaId ike_sa;
   std::string connection, child;  // names in the configuration
   Spi spi;
-  EspSuite suite;
+  IpsecSuite suite;
   SecretBytes encryption_key;  // with the salt at its end, as KEYMAT gives it
   SecretBytes integrity_key;   // empty with an AEAD
   TrafficSelectors local, remote;

@@ -49,7 +49,7 @@ struct ChildSa {
   const ChildTemplate* child_template = nullptr;
   ChildSaState state = ChildSaState::kInstalled;
   Spi inbound, outbound;
-  EspSuite suite;
+  IpsecSuite suite;
   std::optional<KeyExchangeId> pfs;
   TrafficSelectors local, remote;
   bool initiated_by_us = false;

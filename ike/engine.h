@@ -67,7 +67,7 @@ struct ChildSaInfo {
   std::string child;
   std::string state;  // "installed", "rekeying", "rekeyed", "deleting"
   Spi inbound_spi, outbound_spi;
-  EspSuite suite;
+  IpsecSuite suite;
   std::optional<KeyExchangeId> pfs;
   bool udp_encapsulation;
   TrafficSelectors local, remote;

@@ -115,7 +115,7 @@ IkeKeys DeriveRekeyedIkeKeys(const IkeSuite& suite, PrfId old_prf, ByteSpan old_
   return ExpandIkeKeys(suite, skeyseed, nonce_i, nonce_r, spi_i, spi_r);
 }
 
-ChildKeys DeriveChildKeys(const EspSuite& suite, PrfId prf, ByteSpan sk_d, ByteSpan shared_secret,
+ChildKeys DeriveChildKeys(const IpsecSuite& suite, PrfId prf, ByteSpan sk_d, ByteSpan shared_secret,
                           ByteSpan nonce_i, ByteSpan nonce_r) {
   const SaKeySizes sizes = KeySizes(suite.encryption, suite.integrity);
   const SecretBytes material = PrfPlus(prf, sk_d, {shared_secret, nonce_i, nonce_r},

@@ -30,7 +30,7 @@ struct ChildKeys {
   SecretBytes encryption_i, integrity_i, encryption_r, integrity_r;  // encryption with its salt
 };
 // RFC 7296, 2.17. `shared_secret` is empty without PFS.
-ChildKeys DeriveChildKeys(const EspSuite& suite, PrfId prf, ByteSpan sk_d, ByteSpan shared_secret,
+ChildKeys DeriveChildKeys(const IpsecSuite& suite, PrfId prf, ByteSpan sk_d, ByteSpan shared_secret,
                           ByteSpan nonce_i, ByteSpan nonce_r);
 
 // AUTH with a shared key (RFC 7296, 2.15): prf(prf(key, "Key Pad for IKEv2"), signed octets), where

@@ -29,7 +29,7 @@ struct IkeChoice {
   uint64_t peer_spi = 0;  // in rekeying; 0 where the proposal has no SPI
 };
 struct EspChoice {
-  EspSuite suite;
+  IpsecSuite suite;
   KeyExchangeId key_exchange = KeyExchangeId::kNone;  // kNone: no PFS
   Proposal accepted;                                  // likewise, without an SPI
   Spi peer_spi;

@@ -41,7 +41,7 @@ absl::Status ChildSas::InstallInbound(const ike::ChildSaHalf& half) {
 
 absl::Status ChildSas::InstallOutbound(const ike::ChildSaHalf& half) {
   auto parameters = ParametersOf<fastpath::OutboundSaParameters>(half);
-  parameters.soft_bytes = half.soft_bytes;
+  parameters.lifetimes.soft_bytes = half.soft_bytes;
   SEKISHO_ASSIGN_OR_RETURN(const fastpath::SaHandle handle, fast_path_.InstallOutbound(parameters));
   Own(half, handle).outbound = handle;
   return absl::OkStatus();

@@ -67,7 +67,7 @@ TEST(AlgorithmTest, UnknownNumbersStillPrint) {
 
 TEST(AlgorithmTest, SuitesPrint) {
   EXPECT_EQ(
-      (EspSuite{{EncryptionId::kAesCbc, 256}, IntegrityId::kHmacSha2_256_128, true}.ToString()),
+      (IpsecSuite{{EncryptionId::kAesCbc, 256}, IntegrityId::kHmacSha2_256_128, true}.ToString()),
       "aes256-sha256-esn");
   EXPECT_EQ((IkeSuite{{EncryptionId::kAesGcm16, 128},
                       IntegrityId::kNone,

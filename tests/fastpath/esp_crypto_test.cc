@@ -46,7 +46,7 @@ TEST(EspCrypto, NamesSuiteAndDevicesWhereNoneRunsIt) {
   const absl::Status status = harness.backend->CheckSuite(SuiteOf("aes256-sha512"));
   EXPECT_EQ(std::string(status.message()),
             "crypto: no device runs aes256-sha512 (devices: crypto_aesni_gcm0)");
-  EXPECT_FALSE(harness.backend->CheckSuite(EspSuite{}).ok());
+  EXPECT_FALSE(harness.backend->CheckSuite(IpsecSuite{}).ok());
 }
 
 TEST(EspCrypto, AesniMbRunsEverySuite) {
@@ -62,7 +62,7 @@ TEST(EspCrypto, TakesTheFirstDeviceThatCan) {
   auto backend = CryptodevBackend::Create(
       {.devices = {"crypto_aesni_gcm0", "crypto_openssl0"}, .workers = 2, .sessions_max = 8});
   ASSERT_TRUE(backend.ok());
-  const EspSuite gcm = SuiteOf("aes128gcm16"), cbc = SuiteOf("aes128-sha256");
+  const IpsecSuite gcm = SuiteOf("aes128gcm16"), cbc = SuiteOf("aes128-sha256");
   const auto a =
       (*backend)->CreateSession(gcm, CryptoDirection::kEncrypt, TestEncryptionKey(gcm).span(), {});
   const auto b = (*backend)->CreateSession(
@@ -78,7 +78,7 @@ TEST(EspCrypto, TakesTheFirstDeviceThatCan) {
 TEST(EspCrypto, LeavesNoKeyBehind) {
   EspHarness harness("crypto_aesni_mb0", 64, 8);
   for (const char* name : {"aes256gcm16", "aes256-sha512", "chacha20poly1305"}) {
-    const EspSuite suite = SuiteOf(name);
+    const IpsecSuite suite = SuiteOf(name);
     const auto session = harness.backend->CreateSession(suite, CryptoDirection::kDecrypt,
                                                         TestEncryptionKey(suite).span(),
                                                         TestIntegrityKey(suite).span());

@@ -63,33 +63,33 @@ std::vector<std::string> AllSuiteNames() {
   for (const EncryptionTraits& encryption : AllEncryption()) {
     for (const bool esn : {false, true}) {
       if (encryption.aead) {
-        names.push_back(EspSuite{encryption.encryption, IntegrityId::kNone, esn}.ToString());
+        names.push_back(IpsecSuite{encryption.encryption, IntegrityId::kNone, esn}.ToString());
         continue;
       }
       for (const IntegrityTraits& integrity : AllIntegrity()) {
-        names.push_back(EspSuite{encryption.encryption, integrity.id, esn}.ToString());
+        names.push_back(IpsecSuite{encryption.encryption, integrity.id, esn}.ToString());
       }
     }
   }
   return names;
 }
 
-EspSuite SuiteOf(const std::string& name) {
+IpsecSuite SuiteOf(const std::string& name) {
   const auto proposal = AlgorithmProposal::ParseEsp(name);
   SEKISHO_CHECK(proposal.ok());
-  EspSuite suite;
+  IpsecSuite suite;
   suite.encryption = proposal->encryption.at(0);
   if (!proposal->integrity.empty()) suite.integrity = proposal->integrity.at(0);
   suite.esn = !proposal->esn.empty() && proposal->esn.at(0) == EsnId::kEsn;
   return suite;
 }
 
-SecretBytes TestEncryptionKey(const EspSuite& suite) {
+SecretBytes TestEncryptionKey(const IpsecSuite& suite) {
   const EncryptionTraits& traits = *FindEncryption(suite.encryption);
   return Pattern(size_t{traits.key_bytes} + traits.salt_bytes, 0x11);
 }
 
-SecretBytes TestIntegrityKey(const EspSuite& suite) {
+SecretBytes TestIntegrityKey(const IpsecSuite& suite) {
   const IntegrityTraits* traits = FindIntegrity(suite.integrity);
   return traits == nullptr ? SecretBytes() : Pattern(traits->key_bytes, 0x77);
 }
@@ -100,8 +100,7 @@ InboundSaParameters InboundParameters(const TestSa& sa, Spi spi) {
 
 OutboundSaParameters OutboundParameters(const TestSa& sa, Spi spi) {
   auto parameters = ParametersOf<OutboundSaParameters>(sa, spi);
-  parameters.soft_bytes = sa.soft_bytes;
-  parameters.soft_packets = sa.soft_packets;
+  parameters.lifetimes = sa.lifetimes;
   return parameters;
 }
 

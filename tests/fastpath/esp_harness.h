@@ -14,17 +14,17 @@
 
 namespace sekisho::fastpath {
 
-// Every suite there is, by the name that EspSuite::ToString() gives it, without and with "-esn".
+// Every suite there is, by the name that IpsecSuite::ToString() gives it, without and with "-esn".
 std::vector<std::string> AllSuiteNames();
-EspSuite SuiteOf(const std::string& name);
+IpsecSuite SuiteOf(const std::string& name);
 // Keys of the right size for a suite, always the same.
-SecretBytes TestEncryptionKey(const EspSuite& suite);
-SecretBytes TestIntegrityKey(const EspSuite& suite);
+SecretBytes TestEncryptionKey(const IpsecSuite& suite);
+SecretBytes TestIntegrityKey(const IpsecSuite& suite);
 
 // What an SA of a test is made from; both directions, seen from us. Inbound and outbound SA of one
 // of these fit each other only where local and remote are swapped, so Loop() exists.
 struct TestSa {
-  EspSuite suite = SuiteOf("aes128gcm16");
+  IpsecSuite suite = SuiteOf("aes128gcm16");
   SecretBytes encryption_key, integrity_key;  // empty: TestEncryptionKey() and so on
   TrafficSelectors local = {TrafficSelector::All(IpFamily::kIpv4),
                             TrafficSelector::All(IpFamily::kIpv6)};
@@ -32,7 +32,7 @@ struct TestSa {
   Endpoint local_endpoint = {Address("203.0.113.1"), 4500};
   Endpoint remote_endpoint = {Address("198.51.100.7"), 40001};
   bool udp_encapsulation = false;
-  uint64_t soft_bytes = 0, soft_packets = 0;
+  SaLifetimes lifetimes;
 };
 OutboundSaParameters OutboundParameters(const TestSa& sa, Spi spi);
 InboundSaParameters InboundParameters(const TestSa& sa, Spi spi);
@@ -51,7 +51,7 @@ class EspHarness {
   EspHarness(const EspHarness&) = delete;
   EspHarness& operator=(const EspHarness&) = delete;
 
-  bool Runs(const EspSuite& suite) const { return backend->CheckSuite(suite).ok(); }
+  bool Runs(const IpsecSuite& suite) const { return backend->CheckSuite(suite).ok(); }
 
   // As the slow path does, down message included. Die where it fails.
   SaHandle InstallInbound(const TestSa& sa, Spi spi);

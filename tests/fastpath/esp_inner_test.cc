@@ -364,8 +364,8 @@ TEST(EspOutbound, SaysSoftExpiryAfterBytesAndAfterPackets) {
   for (const bool bytes : {false, true}) {
     EspHarness harness;
     TestSa sa;
-    sa.soft_packets = bytes ? 0 : 3;
-    sa.soft_bytes = bytes ? 3 * 48 : 0;
+    sa.lifetimes.soft_packets = bytes ? 0 : 3;
+    sa.lifetimes.soft_bytes = bytes ? 3 * 48 : 0;
     harness.InstallOutbound(sa, Spi{0x1000});
     for (int i = 1; i <= 5; ++i) {
       EXPECT_EQ(harness.Encap(Plain().BuildMbuf()).passed.size(), 1u);
@@ -378,7 +378,7 @@ TEST(EspOutbound, SaysSoftExpiryAfterBytesAndAfterPackets) {
 TEST(EspOutbound, SaysSoftExpiryLaterWhereThereWasNoRoom) {
   EspHarness harness;
   TestSa sa;
-  sa.soft_packets = 1;
+  sa.lifetimes.soft_packets = 1;
   harness.InstallOutbound(sa, Spi{0x1000});
   while (harness.worker.up.Add(UpMessage())) {
   }

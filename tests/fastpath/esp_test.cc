@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "common/byte_order.h"
+#include "fastpath/outer_header.h"
 #include "fastpath/parse.h"
 #include "tests/fastpath/esp_harness.h"
 #include "tests/fastpath/esp_vectors.h"

@@ -6,7 +6,7 @@
 namespace sekisho::fastpath {
 namespace {
 
-const EspSuite kSuite = {.encryption = {EncryptionId::kAesGcm16, 256}};
+const IpsecSuite kSuite = {.encryption = {EncryptionId::kAesGcm16, 256}};
 
 SecretBytes Key(uint8_t fill) { return SecretBytes(Bytes(36, fill)); }
 

@@ -163,7 +163,7 @@ TEST(InboundSad, SessionsThatRunOutAreAnErrorAndComeBack) {
     sas.push_back(harness.InstallInbound({}, *harness.inbound->AllocateSpi()));
     harness.InstallOutbound({}, Spi{0x1000u + static_cast<uint32_t>(i)});
   }
-  const EspSuite suite = SuiteOf("aes128gcm16");
+  const IpsecSuite suite = SuiteOf("aes128gcm16");
   EXPECT_FALSE(
       harness.backend
           ->CreateSession(suite, CryptoDirection::kEncrypt, TestEncryptionKey(suite).span(), {})

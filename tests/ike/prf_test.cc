@@ -220,8 +220,8 @@ TEST(IkeKeysTest, RekeyUsesOldPrfForSkeyseed) {
 // RFC 7296, 2.17: encryption before integrity, initiator before responder; g^ir comes first.
 TEST(ChildKeysTest, OrderAndPfs) {
   const Bytes sk_d(32, 0xdd);
-  const EspSuite cbc = {.encryption = {EncryptionId::kAesCbc, 256},
-                        .integrity = IntegrityId::kHmacSha2_384_192};
+  const IpsecSuite cbc = {.encryption = {EncryptionId::kAesCbc, 256},
+                          .integrity = IntegrityId::kHmacSha2_384_192};
   Cutter with_pfs{PlainPrfPlus(EVP_sha256(), sk_d, Join({kSecret, kNonceI, kNonceR}), 160)};
   ChildKeys keys = DeriveChildKeys(cbc, PrfId::kHmacSha2_256, sk_d, kSecret, kNonceI, kNonceR);
   EXPECT_EQ(ToHex(keys.encryption_i.span()), with_pfs.Cut(32));
@@ -229,7 +229,7 @@ TEST(ChildKeysTest, OrderAndPfs) {
   EXPECT_EQ(ToHex(keys.encryption_r.span()), with_pfs.Cut(32));
   EXPECT_EQ(ToHex(keys.integrity_r.span()), with_pfs.Cut(48));
 
-  const EspSuite gcm = {.encryption = {EncryptionId::kAesGcm16, 128}};
+  const IpsecSuite gcm = {.encryption = {EncryptionId::kAesGcm16, 128}};
   Cutter without_pfs{PlainPrfPlus(EVP_sha256(), sk_d, Join({kNonceI, kNonceR}), 40)};
   keys = DeriveChildKeys(gcm, PrfId::kHmacSha2_256, sk_d, {}, kNonceI, kNonceR);
   EXPECT_EQ(ToHex(keys.encryption_i.span()), without_pfs.Cut(20));

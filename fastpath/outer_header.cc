@@ -1,0 +1,138 @@
+#include "fastpath/outer_header.h"
+
+#include <netinet/in.h>
+
+#include <cstring>
+
+#include "fastpath/checksum.h"
+#include "fastpath/ip_header.h"
+#include "fastpath/mbuf.h"
+
+namespace sekisho::fastpath {
+namespace {
+
+constexpr uint16_t kDontFragment = 0x4000;
+
+uint8_t OuterProtocol(const EspLayout& layout) {
+  return layout.udp_encapsulation ? IPPROTO_UDP : IPPROTO_ESP;
+}
+
+// DSCP, length, identification, DF and checksum are the packet's, and zero here.
+size_t WriteIpv4Template(uint8_t* at, uint8_t protocol, const IpAddress& source,
+                         const IpAddress& to) {
+  std::memset(at, 0, kIpv4HeaderBytes);
+  at[0] = 0x45;
+  at[8] = kOwnTtl;
+  at[9] = protocol;
+  std::memcpy(at + 12, source.bytes().data(), 4);
+  std::memcpy(at + 16, to.bytes().data(), 4);
+  return kIpv4HeaderBytes;
+}
+
+// Traffic class and length are the packet's; the flow label is 0 (RFC 6437, 2: not known here).
+size_t WriteIpv6Template(uint8_t* at, uint8_t protocol, const IpAddress& source,
+                         const IpAddress& to) {
+  std::memset(at, 0, kIpv6HeaderBytes);
+  at[0] = 0x60;
+  at[6] = protocol;
+  at[7] = kOwnTtl;
+  std::memcpy(at + 8, source.bytes().data(), 16);
+  std::memcpy(at + 24, to.bytes().data(), 16);
+  return kIpv6HeaderBytes;
+}
+
+uint32_t SumWords(const uint8_t* at, size_t bytes) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < bytes; i += 2) sum += LoadBigEndian<uint16_t>(at + i);
+  return sum;
+}
+
+void FillIpv4(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited inherited,
+              uint64_t sequence) {
+  std::memcpy(at, sa.outer_header, kIpv4HeaderBytes);
+  const auto length = static_cast<uint16_t>(total_bytes);
+  // One per packet of this SA, so unique as long as RFC 6864 asks where a router may fragment it.
+  const auto id = static_cast<uint16_t>(sequence);
+  uint32_t sum =
+      sa.checksum_part + inherited.traffic_class + length + id + inherited.fragment_field;
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  at[1] = inherited.traffic_class;
+  StoreBigEndian<uint16_t>(at + 2, length);
+  StoreBigEndian<uint16_t>(at + 4, id);
+  StoreBigEndian<uint16_t>(at + 6, inherited.fragment_field);
+  StoreBigEndian<uint16_t>(at + 10, static_cast<uint16_t>(~sum));
+}
+
+void FillIpv6(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited inherited) {
+  std::memcpy(at, sa.outer_header, kIpv6HeaderBytes);
+  at[0] = static_cast<uint8_t>(0x60 | inherited.traffic_class >> 4);
+  at[1] = static_cast<uint8_t>(inherited.traffic_class << 4);
+  StoreBigEndian<uint16_t>(at + 4, static_cast<uint16_t>(total_bytes - kIpv6HeaderBytes));
+}
+
+}  // namespace
+
+void WriteOuterHeader(OutboundSa& sa, const Endpoint& local, const Endpoint& remote) {
+  const uint8_t protocol = OuterProtocol(sa.layout);
+  size_t bytes;
+  if (local.address.is_v4()) {
+    bytes = WriteIpv4Template(sa.outer_header, protocol, local.address, remote.address);
+    sa.checksum_part = SumWords(sa.outer_header, kIpv4HeaderBytes);
+  } else {
+    bytes = WriteIpv6Template(sa.outer_header, protocol, local.address, remote.address);
+  }
+  if (sa.layout.udp_encapsulation) {
+    StoreBigEndian<uint16_t>(sa.outer_header + bytes, local.port);
+    StoreBigEndian<uint16_t>(sa.outer_header + bytes + 2, remote.port);
+    StoreBigEndian<uint32_t>(sa.outer_header + bytes + 4, 0);
+    bytes += kUdpHeaderBytes;
+  }
+  sa.outer_bytes = static_cast<uint8_t>(bytes);
+  sa.layout.outer_family = static_cast<uint8_t>(local.address.family());
+  sa.local = local;
+  sa.remote = remote;
+}
+
+Inherited InheritedFrom(const uint8_t* inner, uint8_t family) {
+  if (family == 4) {
+    return {inner[1], static_cast<uint16_t>(LoadBigEndian<uint16_t>(inner + 6) & kDontFragment)};
+  }
+  return {static_cast<uint8_t>(LoadBigEndian<uint16_t>(inner) >> 4), kDontFragment};
+}
+
+void WriteOuter(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited inherited,
+                uint64_t sequence) {
+  size_t ip_bytes = kIpv6HeaderBytes;
+  if (sa.layout.outer_family == 4) {
+    FillIpv4(sa, at, total_bytes, inherited, sequence);
+    ip_bytes = kIpv4HeaderBytes;
+  } else {
+    FillIpv6(sa, at, total_bytes, inherited);
+  }
+  if (!sa.layout.udp_encapsulation) return;
+  std::memcpy(at + ip_bytes, sa.outer_header + ip_bytes, kUdpHeaderBytes);
+  StoreBigEndian<uint16_t>(at + ip_bytes + 4, static_cast<uint16_t>(total_bytes - ip_bytes));
+}
+
+void DescribeOuter(rte_mbuf* mbuf, bool udp, PacketContext& context) {
+  const uint8_t* outer = DataOf(mbuf);
+  context.family = outer[0] >> 4;
+  context.protocol = udp ? IPPROTO_UDP : IPPROTO_ESP;
+  context.l4_offset = context.family == 4 ? kIpv4HeaderBytes : kIpv6HeaderBytes;
+  context.source_port = udp ? LoadBigEndian<uint16_t>(outer + context.l4_offset) : uint16_t{0};
+  context.destination_port =
+      udp ? LoadBigEndian<uint16_t>(outer + context.l4_offset + 2) : uint16_t{0};
+  context.outbound_sa = nullptr;
+}
+
+void WriteOuterUdpChecksum(rte_mbuf* mbuf) {
+  const ByteSpan packet = SpanOf(mbuf);
+  const ByteSpan udp = packet.subspan(kIpv6HeaderBytes);
+  const uint16_t sum =
+      OnesSumWithPseudoHeader(packet.subspan(8, 16), packet.subspan(24, 16), IPPROTO_UDP, udp);
+  const uint16_t checksum = UdpChecksumFrom(sum);
+  std::memcpy(DataOf(mbuf) + kIpv6HeaderBytes + 6, &checksum, sizeof(checksum));
+}
+
+}  // namespace sekisho::fastpath
