@@ -77,6 +77,84 @@ TEST(AlgorithmTest, SuitesPrint) {
             "aes128gcm16-prfsha256-x25519");
 }
 
+// --- What only ESP and AH use --------------------------------------------------------------------
+
+// IKE's messages are protected by what they were protected by before there was more for ESP.
+TEST(Algorithm, IkeUsesFewerThanEsp) {
+  const std::string forbidden[] = {
+      "aes256gcm8",       "aes256gcm12",   "aes192gcm16", "aes128ccm16", "aes128gmac",
+      "aes256ctr-sha256", "aes192-sha256", "null-sha256", "3des-sha256", "aes128-sha1"};
+  for (const std::string& text : forbidden) {
+    const auto proposal = AlgorithmProposal::ParseIke(text + "-x25519");
+    ASSERT_FALSE(proposal.ok()) << text;
+    EXPECT_THAT(std::string(proposal.status().message()), HasSubstr("for ESP only")) << text;
+    EXPECT_TRUE(AlgorithmProposal::ParseEsp(text).ok()) << text;
+  }
+  for (const AlgorithmProposal& proposal : DefaultEspProposals()) {
+    EXPECT_TRUE(AlgorithmProposal::ParseIke(proposal.ToString() + "-x25519").ok());
+  }
+}
+
+TEST(Algorithm, SuitesOfEspAndAhParseToThemselves) {
+  for (const char* text : {"aes128gcm8", "aes192gcm12-esn", "aes256ccm16", "aes128gmac-esn",
+                           "aes256ctr-sha1", "null-sha512", "3des-sha1", "chacha20poly1305"}) {
+    const auto suite = IpsecSuite::Parse(IpsecProtocol::kEsp, text);
+    ASSERT_TRUE(suite.ok()) << suite.status();
+    EXPECT_EQ(suite->ToString(), text);
+    EXPECT_EQ(suite->protocol(), IpsecProtocol::kEsp);
+  }
+  for (const char* text : {"sha1", "sha256-esn", "aes128gmac", "aes256gmac-esn"}) {
+    const auto suite = IpsecSuite::Parse(IpsecProtocol::kAh, text);
+    ASSERT_TRUE(suite.ok()) << suite.status();
+    EXPECT_EQ(suite->ToString(), text);
+    EXPECT_EQ(suite->protocol(), IpsecProtocol::kAh);
+    EXPECT_TRUE(Find(*suite).exists());
+  }
+  for (const char* text : {"aes128", "aes128-aes256-sha256", "aes128-sha256-x25519", "sha256"}) {
+    EXPECT_FALSE(IpsecSuite::Parse(IpsecProtocol::kEsp, text).ok()) << text;
+  }
+  for (const char* text : {"aes128gcm16", "", "esn", "sha1-sha256", "null-sha256"}) {
+    EXPECT_FALSE(IpsecSuite::Parse(IpsecProtocol::kAh, text).ok()) << text;
+  }
+}
+
+// RFC 4543, 5.4 and 9: the same key material, numbers of their own, never one for the other.
+TEST(Algorithm, GmacIsACipherOfEspAndAnIntegrityAlgorithmOfAh) {
+  const IpsecSuite esp = *IpsecSuite::Parse(IpsecProtocol::kEsp, "aes192gmac");
+  const IpsecSuite ah = *IpsecSuite::Parse(IpsecProtocol::kAh, "aes192gmac");
+  EXPECT_EQ(esp.encryption, (Encryption{EncryptionId::kNullAesGmac, 192}));
+  EXPECT_EQ(ah.integrity, IntegrityId::kAes192Gmac);
+  EXPECT_EQ(Find(esp).encryption_key_bytes(), 28u);
+  EXPECT_EQ(Find(esp).integrity_key_bytes(), 0u);
+  EXPECT_EQ(Find(ah).encryption_key_bytes(), 0u);
+  EXPECT_EQ(Find(ah).integrity_key_bytes(), 28u);
+  EXPECT_FALSE(Find({{EncryptionId::kAesCbc, 128}, IntegrityId::kAes128Gmac}).exists());
+  EXPECT_FALSE(Find({{EncryptionId::kAesGcm16, 128}, IntegrityId::kHmacSha2_256_128}).exists());
+  EXPECT_FALSE(Find({{EncryptionId::kAesCbc, 128}, IntegrityId::kNone}).exists());
+  EXPECT_FALSE(Find(IpsecSuite{}).exists());
+}
+
+TEST(Algorithm, OldCiphersWantTheOperatorsWord) {
+  const IpsecSuite old = *IpsecSuite::Parse(IpsecProtocol::kEsp, "3des-sha256");
+  const absl::Status refused = CheckPermitted(old, {});
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("crypto.legacy: true"));
+  EXPECT_TRUE(CheckPermitted(old, {.legacy = true}).ok());
+  for (const char* text : {"null-sha1", "aes128gcm8", "aes256-sha1"}) {
+    EXPECT_TRUE(CheckPermitted(*IpsecSuite::Parse(IpsecProtocol::kEsp, text), {}).ok()) << text;
+  }
+  EXPECT_FALSE(CheckPermitted(IpsecSuite{}, {.legacy = true}).ok());
+}
+
+TEST(Algorithm, AnEspProposalHoldsEverySuiteItMayEndIn) {
+  const auto proposal = AlgorithmProposal::ParseEsp("aes128-aes256-sha1-sha256-esn-noesn");
+  ASSERT_TRUE(proposal.ok());
+  std::vector<std::string> names;
+  for (const IpsecSuite& suite : proposal->Suites()) names.push_back(suite.ToString());
+  EXPECT_THAT(names,
+              ElementsAre("aes128-sha1-esn", "aes128-sha1", "aes128-sha256-esn", "aes128-sha256",
+                          "aes256-sha1-esn", "aes256-sha1", "aes256-sha256-esn", "aes256-sha256"));
+}
+
 // So that "no proposal chosen" can be acted on. No offer of ours may use them.
 TEST(Algorithm, WhatWeDoNotHaveIsNamedAllTheSame) {
   const auto cipher = [](uint16_t id, uint16_t bits) {
@@ -87,6 +165,7 @@ TEST(Algorithm, WhatWeDoNotHaveIsNamedAllTheSame) {
   EXPECT_EQ(cipher(12, 192), "aes192");
   EXPECT_EQ(cipher(13, 128), "aes128ctr");
   EXPECT_EQ(cipher(20, 192), "aes192gcm16");
+  EXPECT_EQ(cipher(20, 512), "aes512gcm16");
   EXPECT_EQ(cipher(23, 256), "camellia256");
   EXPECT_EQ(Name(static_cast<IntegrityId>(1)), "md5");
   EXPECT_EQ(Name(static_cast<IntegrityId>(2)), "sha1");
