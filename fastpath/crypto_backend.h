@@ -1,4 +1,4 @@
-// fastpath/crypto_backend.h: the one seam between ESP and what computes its cryptography
+// fastpath/crypto_backend.h: the one seam between ESP and AH and what computes their cryptography
 // (a DPDK crypto device; a library called directly). Everything goes in bursts.
 //
 // Sessions are made and freed on the slow path; jobs are given and collected by the worker that is
@@ -27,17 +27,33 @@ enum class CryptoDirection : uint8_t {
 struct CryptoSession {
   void* handle = nullptr;
   uint8_t device = 0;
+  uint8_t detail = 0;
 };
 
-// What to do to one packet. Offsets count from the start of the mbuf's data. The cipher's IV or the
-// AEAD's nonce stands in PacketPrivate::iv, the AEAD's additional data in PacketPrivate::aad.
+// What a suite makes of one packet.
+enum class CryptoKind : uint8_t {
+  kAead,       // the cipher range is crypted; it and PacketPrivate::aad are authenticated
+  kChain,      // a cipher, and an HMAC over the auth range: after encryption, before decryption
+  kIntegrity,  // nothing is crypted; an HMAC or GMAC over the auth range
+};
+
+// What to do to one packet. Offsets count from the start of the mbuf's data. PacketPrivate::iv
+// holds the cipher's IV, the counter block (AES-CTR) or the nonce (AEADs, GMAC); for an AEAD
+// PacketPrivate::aad the additional data, 8 bytes or with ESN 12.
+//
+// AH is kIntegrity over the whole packet, with a session of a suite without encryption: the caller
+// zeroes the mutable fields and the ICV in the packet first, and puts the mutable ones back after
+// Collect(). Outbound `icv` points to where the zeros stand: it is written when the range was read.
+// Inbound it points to a copy of the ICV that came; PacketPrivate::aad has room for one, as this
+// kind has no use for it. With GMAC PacketPrivate::iv is the nonce, salt and the packet's IV (RFC
+// 4543, 3.2); the IV in the packet is inside the range and not zeroed.
 struct CryptoJob {
   rte_mbuf* mbuf;
   CryptoSession session;
-  uint32_t cipher_offset, cipher_bytes;
-  uint32_t auth_offset, auth_bytes;  // not with an AEAD
-  uint8_t* icv;                      // inside the packet: made there, or compared with it
-  bool aead;
+  uint32_t cipher_offset, cipher_bytes;  // not with kIntegrity
+  uint32_t auth_offset, auth_bytes;      // not with kAead
+  uint8_t* icv;                          // made there, or compared with what is there
+  CryptoKind kind;
 };
 
 class CryptoBackend {
@@ -46,8 +62,8 @@ class CryptoBackend {
 
   // Slow path. Does anything here run this suite? The error names the suite and the devices.
   virtual absl::Status CheckSuite(const IpsecSuite& suite) const = 0;
-  // Slow path. `encryption_key` ends with the salt, which is not the session's concern. The keys
-  // may be wiped after the call.
+  // Slow path. Keys end with their salt, which is not the session's concern. The keys may be wiped
+  // after the call.
   virtual absl::StatusOr<CryptoSession> CreateSession(const IpsecSuite& suite,
                                                       CryptoDirection direction,
                                                       ByteSpan encryption_key,

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -23,94 +25,193 @@ static_assert(offsetof(Operation, sym) == sizeof(rte_crypto_op),
               "a symmetric operation follows its rte_crypto_op");
 
 constexpr uint16_t kIvOffset = offsetof(PacketPrivate, iv) - offsetof(PacketPrivate, crypto);
-constexpr uint16_t kNonceBytes = 12;  // salt and IV (RFC 4106, 4; RFC 7634, 2)
-constexpr uint16_t kBlockBytes = 16;
 
 uint16_t AadBytes(const IpsecSuite& suite) { return suite.esn ? 12 : 8; }
 
-rte_crypto_aead_algorithm AeadOf(EncryptionId id) {
-  return id == EncryptionId::kAesGcm16 ? RTE_CRYPTO_AEAD_AES_GCM
-                                       : RTE_CRYPTO_AEAD_CHACHA20_POLY1305;
+// For CCM the device wants the nonce behind one byte of its own, and the additional data behind 18
+// (rte_crypto_sym.h). The rest of PacketPrivate::iv and ::aad is padding, which is its own too.
+constexpr uint8_t kCcmSession = 1;  // CryptoSession::detail
+constexpr size_t kCcmNonceBytes = 11;
+constexpr size_t kCcmNonceAt = 1;
+constexpr size_t kCcmAadAt = 18;
+constexpr size_t kCcmAadMax = 12;
+static_assert(sizeof(PacketPrivate::iv) == 16 && sizeof(PacketPrivate::aad) == 32 &&
+              kCcmAadAt + kCcmAadMax <= sizeof(PacketPrivate::aad));
+
+bool IsCcm(EncryptionId id) {
+  return id == EncryptionId::kAesCcm8 || id == EncryptionId::kAesCcm12 ||
+         id == EncryptionId::kAesCcm16;
 }
 
-rte_crypto_auth_algorithm AuthOf(IntegrityId id) {
-  switch (id) {
+// --- A suite in DPDK's words ---------------------------------------------------------------------
+
+struct Cipher {
+  rte_crypto_cipher_algorithm algorithm;
+  uint16_t key_bytes, iv_bytes;
+};
+struct Auth {
+  rte_crypto_auth_algorithm algorithm;
+  uint16_t key_bytes, icv_bytes;
+  uint16_t iv_bytes;  // GMAC
+};
+struct Aead {
+  rte_crypto_aead_algorithm algorithm;
+  uint16_t key_bytes, icv_bytes, nonce_bytes, aad_bytes;
+};
+// Either an AEAD, or a cipher and what authenticates, or only that.
+struct Transforms {
+  std::optional<Cipher> cipher;
+  std::optional<Auth> auth;
+  std::optional<Aead> aead;
+};
+
+Auth HmacOf(const IntegrityTraits& traits) {
+  Auth auth = {RTE_CRYPTO_AUTH_SHA256_HMAC, traits.key_bytes, traits.icv_bytes, 0};
+  switch (traits.id) {
+    case IntegrityId::kNone:
     case IntegrityId::kHmacSha2_256_128:
-      return RTE_CRYPTO_AUTH_SHA256_HMAC;
+      break;
+    case IntegrityId::kHmacSha1_96:
+      auth.algorithm = RTE_CRYPTO_AUTH_SHA1_HMAC;
+      break;
     case IntegrityId::kHmacSha2_384_192:
-      return RTE_CRYPTO_AUTH_SHA384_HMAC;
-    default:
-      return RTE_CRYPTO_AUTH_SHA512_HMAC;
+      auth.algorithm = RTE_CRYPTO_AUTH_SHA384_HMAC;
+      break;
+    case IntegrityId::kHmacSha2_512_256:
+      auth.algorithm = RTE_CRYPTO_AUTH_SHA512_HMAC;
+      break;
+    case IntegrityId::kAes128Gmac:
+    case IntegrityId::kAes192Gmac:
+    case IntegrityId::kAes256Gmac:
+      auth = {RTE_CRYPTO_AUTH_AES_GMAC, static_cast<uint16_t>(traits.key_bytes - traits.salt_bytes),
+              traits.icv_bytes, static_cast<uint16_t>(traits.salt_bytes + traits.iv_bytes)};
+      break;
   }
+  return auth;
 }
 
-bool RunsAead(uint8_t device, const IpsecSuite& suite, const EncryptionTraits& traits) {
+Transforms TransformsOf(const IpsecSuite& suite) {
+  const IpsecSuiteTraits traits = Find(suite);
+  Transforms result;
+  if (traits.integrity != nullptr) result.auth = HmacOf(*traits.integrity);
+  if (traits.encryption == nullptr) return result;
+  const EncryptionTraits& encryption = *traits.encryption;
+  Aead aead = {.algorithm = RTE_CRYPTO_AEAD_AES_GCM,
+               .key_bytes = encryption.key_bytes,
+               .icv_bytes = encryption.icv_bytes,
+               .nonce_bytes = static_cast<uint16_t>(encryption.salt_bytes + encryption.iv_bytes),
+               .aad_bytes = AadBytes(suite)};
+  switch (encryption.encryption.id) {
+    case EncryptionId::kNone:
+    case EncryptionId::kNull:
+      break;
+    case EncryptionId::kAesCbc:
+      result.cipher = {RTE_CRYPTO_CIPHER_AES_CBC, encryption.key_bytes, encryption.iv_bytes};
+      break;
+    case EncryptionId::k3DesCbc:
+      result.cipher = {RTE_CRYPTO_CIPHER_3DES_CBC, encryption.key_bytes, encryption.iv_bytes};
+      break;
+    case EncryptionId::kAesCtr:  // the whole counter block
+      result.cipher = {RTE_CRYPTO_CIPHER_AES_CTR, encryption.key_bytes, 16};
+      break;
+    case EncryptionId::kNullAesGmac:
+      result.auth = {RTE_CRYPTO_AUTH_AES_GMAC, aead.key_bytes, aead.icv_bytes, aead.nonce_bytes};
+      break;
+    case EncryptionId::kAesCcm8:
+    case EncryptionId::kAesCcm12:
+    case EncryptionId::kAesCcm16:
+      aead.algorithm = RTE_CRYPTO_AEAD_AES_CCM;
+      result.aead = aead;
+      break;
+    case EncryptionId::kChaCha20Poly1305:
+      aead.algorithm = RTE_CRYPTO_AEAD_CHACHA20_POLY1305;
+      result.aead = aead;
+      break;
+    case EncryptionId::kAesGcm8:
+    case EncryptionId::kAesGcm12:
+    case EncryptionId::kAesGcm16:
+      result.aead = aead;
+      break;
+  }
+  return result;
+}
+
+bool Runs(uint8_t device, const Aead& aead) {
   rte_cryptodev_sym_capability_idx index = {};
   index.type = RTE_CRYPTO_SYM_XFORM_AEAD;
-  index.algo.aead = AeadOf(suite.encryption.id);
+  index.algo.aead = aead.algorithm;
   const auto* capability = rte_cryptodev_sym_capability_get(device, &index);
   return capability != nullptr &&
-         rte_cryptodev_sym_capability_check_aead(capability, traits.key_bytes, traits.icv_bytes,
-                                                 AadBytes(suite), kNonceBytes) == 0;
+         rte_cryptodev_sym_capability_check_aead(capability, aead.key_bytes, aead.icv_bytes,
+                                                 aead.aad_bytes, aead.nonce_bytes) == 0;
 }
 
-bool RunsChain(uint8_t device, const EncryptionTraits& cipher, const IntegrityTraits& auth) {
+bool Runs(uint8_t device, const Cipher& cipher) {
   rte_cryptodev_sym_capability_idx index = {};
   index.type = RTE_CRYPTO_SYM_XFORM_CIPHER;
-  index.algo.cipher = RTE_CRYPTO_CIPHER_AES_CBC;
-  const auto* cipher_capability = rte_cryptodev_sym_capability_get(device, &index);
-  index.type = RTE_CRYPTO_SYM_XFORM_AUTH;
-  index.algo.auth = AuthOf(auth.id);
-  const auto* auth_capability = rte_cryptodev_sym_capability_get(device, &index);
-  return cipher_capability != nullptr && auth_capability != nullptr &&
-         rte_cryptodev_sym_capability_check_cipher(cipher_capability, cipher.key_bytes,
-                                                   kBlockBytes) == 0 &&
-         rte_cryptodev_sym_capability_check_auth(auth_capability, auth.key_bytes, auth.icv_bytes,
-                                                 0) == 0;
+  index.algo.cipher = cipher.algorithm;
+  const auto* capability = rte_cryptodev_sym_capability_get(device, &index);
+  return capability != nullptr && rte_cryptodev_sym_capability_check_cipher(
+                                      capability, cipher.key_bytes, cipher.iv_bytes) == 0;
 }
 
-rte_crypto_sym_xform AeadTransform(const IpsecSuite& suite, const EncryptionTraits& traits,
-                                   CryptoDirection direction, ByteSpan key) {
+bool Runs(uint8_t device, const Auth& auth) {
+  rte_cryptodev_sym_capability_idx index = {};
+  index.type = RTE_CRYPTO_SYM_XFORM_AUTH;
+  index.algo.auth = auth.algorithm;
+  const auto* capability = rte_cryptodev_sym_capability_get(device, &index);
+  return capability != nullptr &&
+         rte_cryptodev_sym_capability_check_auth(capability, auth.key_bytes, auth.icv_bytes,
+                                                 auth.iv_bytes) == 0;
+}
+
+rte_crypto_sym_xform Transform(const Aead& aead, CryptoDirection direction, ByteSpan key) {
   rte_crypto_sym_xform transform = {};
   transform.type = RTE_CRYPTO_SYM_XFORM_AEAD;
   transform.aead.op = direction == CryptoDirection::kEncrypt ? RTE_CRYPTO_AEAD_OP_ENCRYPT
                                                              : RTE_CRYPTO_AEAD_OP_DECRYPT;
-  transform.aead.algo = AeadOf(suite.encryption.id);
-  transform.aead.key = {key.data(), traits.key_bytes};
-  transform.aead.iv = {kIvOffset, kNonceBytes};
-  transform.aead.digest_length = traits.icv_bytes;
-  transform.aead.aad_length = AadBytes(suite);
+  transform.aead.algo = aead.algorithm;
+  transform.aead.key = {key.data(), aead.key_bytes};
+  transform.aead.iv = {kIvOffset, aead.nonce_bytes};
+  transform.aead.digest_length = aead.icv_bytes;
+  transform.aead.aad_length = aead.aad_bytes;
   return transform;
 }
 
-rte_crypto_sym_xform CipherTransform(const EncryptionTraits& traits, CryptoDirection direction,
-                                     ByteSpan key) {
+rte_crypto_sym_xform Transform(const Cipher& cipher, CryptoDirection direction, ByteSpan key) {
   rte_crypto_sym_xform transform = {};
   transform.type = RTE_CRYPTO_SYM_XFORM_CIPHER;
   transform.cipher.op = direction == CryptoDirection::kEncrypt ? RTE_CRYPTO_CIPHER_OP_ENCRYPT
                                                                : RTE_CRYPTO_CIPHER_OP_DECRYPT;
-  transform.cipher.algo = RTE_CRYPTO_CIPHER_AES_CBC;
-  transform.cipher.key = {key.data(), traits.key_bytes};
-  transform.cipher.iv = {kIvOffset, kBlockBytes};
+  transform.cipher.algo = cipher.algorithm;
+  transform.cipher.key = {key.data(), cipher.key_bytes};
+  transform.cipher.iv = {kIvOffset, cipher.iv_bytes};
   return transform;
 }
 
-rte_crypto_sym_xform AuthTransform(const IntegrityTraits& traits, CryptoDirection direction,
-                                   ByteSpan key) {
+rte_crypto_sym_xform Transform(const Auth& auth, CryptoDirection direction, ByteSpan key) {
   rte_crypto_sym_xform transform = {};
   transform.type = RTE_CRYPTO_SYM_XFORM_AUTH;
   transform.auth.op = direction == CryptoDirection::kEncrypt ? RTE_CRYPTO_AUTH_OP_GENERATE
                                                              : RTE_CRYPTO_AUTH_OP_VERIFY;
-  transform.auth.algo = AuthOf(traits.id);
-  transform.auth.key = {key.data(), traits.key_bytes};
-  transform.auth.digest_length = traits.icv_bytes;
+  transform.auth.algo = auth.algorithm;
+  transform.auth.key = {key.data(), auth.key_bytes};
+  transform.auth.digest_length = auth.icv_bytes;
+  if (auth.iv_bytes != 0) transform.auth.iv = {kIvOffset, auth.iv_bytes};
   return transform;
 }
+
+// --- A packet in DPDK's words --------------------------------------------------------------------
 
 // The private area stands before the data in one piece of memory.
 rte_iova_t IovaOf(const rte_mbuf* mbuf, const void* at) {
   const auto* from = static_cast<const uint8_t*>(mbuf->buf_addr);
   return rte_mbuf_iova_get(mbuf) - static_cast<rte_iova_t>(from - static_cast<const uint8_t*>(at));
+}
+
+void RearrangeForCcm(PacketPrivate& priv) {
+  std::memmove(priv.iv + kCcmNonceAt, priv.iv, kCcmNonceBytes);
+  std::memmove(priv.aad + kCcmAadAt, priv.aad, kCcmAadMax);
 }
 
 // Writes the operation of a packet; what a device changed in it last time too.
@@ -128,10 +229,12 @@ void WriteOperation(const CryptoJob& job) {
   sym.m_src = job.mbuf;
   sym.m_dst = nullptr;
   sym.session = job.session.handle;
-  if (job.aead) {
+  if (job.kind == CryptoKind::kAead) {
+    uint8_t* aad = priv.aad;
+    if (job.session.detail == kCcmSession) RearrangeForCcm(priv);
     sym.aead.data = {job.cipher_offset, job.cipher_bytes};
     sym.aead.digest = {job.icv, IovaOf(job.mbuf, job.icv)};
-    sym.aead.aad = {priv.aad, IovaOf(job.mbuf, priv.aad)};
+    sym.aead.aad = {aad, IovaOf(job.mbuf, aad)};
   } else {
     sym.cipher.data = {job.cipher_offset, job.cipher_bytes};
     sym.auth.data = {job.auth_offset, job.auth_bytes};
@@ -230,11 +333,11 @@ absl::Status CryptodevBackend::StartDevice(const std::string& name) {
 }
 
 bool CryptodevBackend::DeviceRuns(const Device& device, const IpsecSuite& suite) const {
-  const EncryptionTraits* encryption = FindEncryption(suite.encryption);
-  const IntegrityTraits* integrity = FindIntegrity(suite.integrity);
-  if (encryption == nullptr || encryption->aead == (integrity != nullptr)) return false;
-  return encryption->aead ? RunsAead(device.id, suite, *encryption)
-                          : RunsChain(device.id, *encryption, *integrity);
+  if (!Find(suite).exists()) return false;
+  const Transforms transforms = TransformsOf(suite);
+  return (!transforms.aead || Runs(device.id, *transforms.aead)) &&
+         (!transforms.cipher || Runs(device.id, *transforms.cipher)) &&
+         (!transforms.auth || Runs(device.id, *transforms.auth));
 }
 
 absl::Status CryptodevBackend::CheckSuite(const IpsecSuite& suite) const {
@@ -251,22 +354,26 @@ absl::StatusOr<CryptoSession> CryptodevBackend::CreateSession(const IpsecSuite& 
                                                               ByteSpan encryption_key,
                                                               ByteSpan integrity_key) {
   SEKISHO_RETURN_IF_ERROR(CheckSuite(suite));
-  const EncryptionTraits& encryption = *FindEncryption(suite.encryption);
-  const IntegrityTraits* integrity = FindIntegrity(suite.integrity);
-  if (encryption_key.size() < encryption.key_bytes ||
-      (integrity != nullptr && integrity_key.size() != integrity->key_bytes)) {
+  const Transforms transforms = TransformsOf(suite);
+  const size_t encryption_bytes = Find(suite).encryption_key_bytes();
+  if (encryption_key.size() < encryption_bytes ||
+      integrity_key.size() != Find(suite).integrity_key_bytes()) {
     return absl::InvalidArgumentError(
         absl::StrCat("crypto: keys too short for ", suite.ToString()));
   }
   const auto device = std::find_if(devices_.begin(), devices_.end(),
                                    [&](const Device& d) { return DeviceRuns(d, suite); });
   rte_crypto_sym_xform first, second;
-  if (encryption.aead) {
-    first = AeadTransform(suite, encryption, direction, encryption_key);
+  if (transforms.aead) {
+    first = Transform(*transforms.aead, direction, encryption_key);
   } else {
-    first = CipherTransform(encryption, direction, encryption_key);
-    second = AuthTransform(*integrity, direction, integrity_key);
-    if (direction == CryptoDirection::kDecrypt) std::swap(first, second);
+    // The GMAC of ESP has the encryption's key (RFC 4543, 5.4).
+    const bool own_key = suite.integrity != IntegrityId::kNone;
+    first = Transform(*transforms.auth, direction, own_key ? integrity_key : encryption_key);
+  }
+  if (transforms.cipher) {
+    second = Transform(*transforms.cipher, direction, encryption_key);
+    if (direction == CryptoDirection::kEncrypt) std::swap(first, second);
     first.next = &second;
   }
   void* handle = rte_cryptodev_sym_session_create(device->id, &first, device->sessions);
@@ -275,7 +382,9 @@ absl::StatusOr<CryptoSession> CryptodevBackend::CreateSession(const IpsecSuite& 
                                                      suite.ToString(), ": ",
                                                      rte_strerror(std::abs(rte_errno))));
   }
-  return CryptoSession{.handle = handle, .device = static_cast<uint8_t>(device - devices_.begin())};
+  return CryptoSession{.handle = handle,
+                       .device = static_cast<uint8_t>(device - devices_.begin()),
+                       .detail = IsCcm(suite.encryption.id) ? kCcmSession : uint8_t{0}};
 }
 
 void CryptodevBackend::FreeSession(const CryptoSession& session) {

@@ -12,8 +12,9 @@
 
 namespace sekisho::fastpath {
 
-// Outbound. The ESP header stands `esp` bytes into the packet, complete; behind it comes room for
-// the IV, which is written here, then `encrypted` bytes and room for the ICV.
+// Outbound. The ESP header, behind an IP header, stands `esp` bytes into the packet, complete;
+// behind it comes room for the IV, which is written here, then `encrypted` bytes and room for the
+// ICV.
 CryptoJob EncryptJob(const OutboundSa& sa, rte_mbuf* mbuf, size_t esp, size_t encrypted,
                      uint64_t sequence);
 
@@ -21,5 +22,9 @@ CryptoJob EncryptJob(const OutboundSa& sa, rte_mbuf* mbuf, size_t esp, size_t en
 // four bytes, and false is returned when there is no room for that.
 bool DecryptJob(const InboundSa& sa, rte_mbuf* mbuf, size_t esp, size_t encrypted,
                 uint64_t sequence, CryptoJob& job);
+
+// Both directions, of every packet that comes back from the backend, before anything looks at its
+// headers: puts back what a job of this layout had to move in them.
+void RestoreHeaders(const EspLayout& layout, rte_mbuf* mbuf);
 
 }  // namespace sekisho::fastpath

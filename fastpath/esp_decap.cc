@@ -225,6 +225,7 @@ size_t EspDecapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped
     PacketContext& context = ContextOf(mbufs[i]);
     InboundSa& sa = *context.inbound_sa;
     --sa.in_flight;
+    RestoreHeaders(sa.layout, mbufs[i]);
     const DropReason reason = Finish(worker, sa, mbufs[i]);
     context.inbound_sa = nullptr;
     if (reason != DropReason::kNone) [[unlikely]] {

@@ -112,6 +112,7 @@ size_t EspEncapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped
     PacketContext& context = ContextOf(mbufs[i]);
     OutboundSa& sa = *context.outbound_sa;
     --sa.in_flight;
+    RestoreHeaders(sa.layout, mbufs[i]);
     if (context.reason != DropReason::kNone) [[unlikely]] {
       sa.dropped.Add(1);
       dropped.Add(mbufs[i]);

@@ -109,7 +109,8 @@ absl::StatusOr<SaHandle> InboundSad::Fill(const InboundSaParameters& parameters)
 
   InboundSa& sa = *At(slot);
   const IpAddress& local = parameters.local_endpoint.address;
-  sa.layout = LayoutOf(parameters.suite, parameters.encryption_key.span(),
+  sa.layout = LayoutOf(parameters.suite,
+                       {parameters.encryption_key.span(), parameters.integrity_key.span()},
                        parameters.udp_encapsulation, local.family());
   sa.session = session;
   sa.selectors = record.selectors.get();

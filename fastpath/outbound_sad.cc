@@ -119,7 +119,8 @@ absl::Status OutboundSad::Write(SlotId slot, const OutboundSaParameters& paramet
     record.nodes.push_back(node);
   }
   sa.spi = Be32::FromHost(parameters.spi.value);
-  sa.layout = LayoutOf(parameters.suite, parameters.encryption_key.span(),
+  sa.layout = LayoutOf(parameters.suite,
+                       {parameters.encryption_key.span(), parameters.integrity_key.span()},
                        parameters.udp_encapsulation, parameters.local_endpoint.address.family());
   sa.session = session;
   sa.selectors = record.selectors.get();

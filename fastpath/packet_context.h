@@ -68,8 +68,8 @@ struct PacketPrivate {
     rte_crypto_op op;
     rte_crypto_sym_op sym;
   } crypto;
-  uint8_t iv[16];   // cipher IV, or AEAD nonce
-  uint8_t aad[16];  // SPI, sequence number (RFC 4106, 5)
+  uint8_t iv[16];   // cipher IV, counter block, or nonce
+  uint8_t aad[32];  // AEAD: SPI, sequence number (RFC 4106, 5); the backend may rearrange it
 };
 
 // Requires: an mbuf of a pool made with a private area of sizeof(PacketPrivate).

@@ -9,17 +9,16 @@
 namespace sekisho::fastpath {
 
 absl::Status CheckShape(const SaShape& shape) {
-  const EncryptionTraits* encryption = FindEncryption(shape.suite.encryption);
-  const IntegrityTraits* integrity = FindIntegrity(shape.suite.integrity);
-  if (encryption == nullptr || encryption->aead == (integrity != nullptr)) {
+  const IpsecSuiteTraits suite = Find(shape.suite);
+  if (!suite.exists()) {
     return absl::InvalidArgumentError(absl::StrCat("sa: no such suite: ", shape.suite.ToString()));
   }
-  const size_t key_bytes = size_t{encryption->key_bytes} + encryption->salt_bytes;
-  const size_t integrity_bytes = integrity == nullptr ? 0 : integrity->key_bytes;
-  if (shape.encryption_key.size() != key_bytes || shape.integrity_key.size() != integrity_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "sa: keys of ", shape.encryption_key.size(), " and ", shape.integrity_key.size(),
-        " bytes, ", shape.suite.ToString(), " wants ", key_bytes, " and ", integrity_bytes));
+  if (shape.encryption_key.size() != suite.encryption_key_bytes() ||
+      shape.integrity_key.size() != suite.integrity_key_bytes()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("sa: keys of ", shape.encryption_key.size(), " and ",
+                     shape.integrity_key.size(), " bytes, ", shape.suite.ToString(), " wants ",
+                     suite.encryption_key_bytes(), " and ", suite.integrity_key_bytes()));
   }
   if (shape.local_endpoint.address.family() != shape.remote_endpoint.address.family()) {
     return absl::InvalidArgumentError(
@@ -34,24 +33,74 @@ absl::Status CheckShape(const SaShape& shape) {
   return absl::OkStatus();
 }
 
-EspLayout LayoutOf(const IpsecSuite& suite, ByteSpan encryption_key, bool udp_encapsulation,
+namespace {
+
+NonceForm NonceOf(const IpsecSuiteTraits& suite) {
+  if (suite.encryption == nullptr) {
+    return suite.integrity->salt_bytes == 0 ? NonceForm::kNone : NonceForm::kSaltAndIv;
+  }
+  switch (suite.encryption->encryption.id) {
+    case EncryptionId::kNone:
+    case EncryptionId::kNull:
+      return NonceForm::kNone;
+    case EncryptionId::k3DesCbc:
+    case EncryptionId::kAesCbc:
+      return NonceForm::kRandom;
+    case EncryptionId::kAesCtr:
+      return NonceForm::kCounter;
+    case EncryptionId::kAesCcm8:
+    case EncryptionId::kAesCcm12:
+    case EncryptionId::kAesCcm16:
+      return NonceForm::kCcm;
+    case EncryptionId::kAesGcm8:
+    case EncryptionId::kAesGcm12:
+    case EncryptionId::kAesGcm16:
+    case EncryptionId::kNullAesGmac:
+    case EncryptionId::kChaCha20Poly1305:
+      return NonceForm::kSaltAndIv;
+  }
+  return NonceForm::kNone;
+}
+
+CryptoKind KindOf(const IpsecSuiteTraits& suite) {
+  if (suite.encryption == nullptr) return CryptoKind::kIntegrity;
+  switch (suite.encryption->encryption.id) {
+    case EncryptionId::kNull:
+    case EncryptionId::kNullAesGmac:
+      return CryptoKind::kIntegrity;
+    default:
+      return suite.encryption->aead ? CryptoKind::kAead : CryptoKind::kChain;
+  }
+}
+
+}  // namespace
+
+EspLayout LayoutOf(const IpsecSuite& suite, const SuiteKeys& keys, bool udp_encapsulation,
                    IpFamily outer_family) {
-  const EncryptionTraits* encryption = FindEncryption(suite.encryption);
-  const IntegrityTraits* integrity = FindIntegrity(suite.integrity);
-  SEKISHO_CHECK(encryption != nullptr && encryption->aead == (integrity == nullptr));
+  const IpsecSuiteTraits traits = Find(suite);
+  SEKISHO_CHECK(traits.exists());
   EspLayout layout;
-  layout.iv_bytes = encryption->iv_bytes;
-  layout.icv_bytes = encryption->aead ? encryption->icv_bytes : integrity->icv_bytes;
-  layout.align_bytes = std::max<uint8_t>(4, encryption->block_bytes);
-  layout.aead = encryption->aead;
+  size_t salt_bytes = 0;
+  if (traits.integrity != nullptr) {
+    layout.iv_bytes = traits.integrity->iv_bytes;
+    layout.icv_bytes = traits.integrity->icv_bytes;
+    salt_bytes = traits.integrity->salt_bytes;
+  }
+  layout.align_bytes = 4;
+  if (traits.encryption != nullptr) {
+    layout.iv_bytes = traits.encryption->iv_bytes;
+    if (traits.encryption->aead) layout.icv_bytes = traits.encryption->icv_bytes;
+    layout.align_bytes = std::max<uint8_t>(4, traits.encryption->block_bytes);
+    salt_bytes = traits.encryption->salt_bytes;
+  }
+  layout.kind = KindOf(traits);
+  layout.nonce = NonceOf(traits);
   layout.esn = suite.esn;
   layout.udp_encapsulation = udp_encapsulation;
   layout.outer_family = static_cast<uint8_t>(outer_family);
-  if (encryption->aead) {
-    SEKISHO_CHECK(encryption->salt_bytes == sizeof(layout.salt) &&
-                  encryption_key.size() >= sizeof(layout.salt));
-    std::memcpy(layout.salt, encryption_key.last(sizeof(layout.salt)).data(), sizeof(layout.salt));
-  }
+  const ByteSpan key = traits.encryption != nullptr ? keys.encryption : keys.integrity;
+  SEKISHO_CHECK(salt_bytes <= sizeof(layout.salt) && salt_bytes <= key.size());
+  if (salt_bytes != 0) std::memcpy(layout.salt, key.last(salt_bytes).data(), salt_bytes);
   return layout;
 }
 

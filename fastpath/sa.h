@@ -26,18 +26,29 @@ namespace sekisho::fastpath {
 inline constexpr size_t kCacheLine = 64;
 static_assert(RTE_CACHE_LINE_SIZE == kCacheLine);
 
-// What the suite makes of an ESP packet, the same in both directions (RFC 4303, 2).
+// How a packet gets its nonce, counter block or IV. fastpath/esp_crypto.cc says what each means.
+enum class NonceForm : uint8_t {
+  kNone,       // nothing: HMAC without a cipher
+  kRandom,     // CBC: an unpredictable IV (RFC 3602, 3)
+  kSaltAndIv,  // GCM, GMAC, ChaCha20-Poly1305: 4 bytes of salt, 8 of IV
+  kCcm,        // 3 bytes of salt, 8 of IV (RFC 4309, 4)
+  kCounter,    // CTR: 4 bytes of salt, 8 of IV, a counter that starts at 1 (RFC 3686, 4)
+};
+
+// What the suite makes of an ESP packet, the same in both directions (RFC 4303, 2), or of an AH
+// packet: there iv_bytes and icv_bytes make up the Authentication Data (RFC 4302, 2.6).
 struct EspLayout {
   uint8_t iv_bytes = 0;
   uint8_t icv_bytes = 0;
   uint8_t align_bytes = 0;  // the encrypted part is a multiple: 4, or the cipher's block
-  bool aead = false;
+  CryptoKind kind = CryptoKind::kAead;
+  NonceForm nonce = NonceForm::kNone;
   bool esn = false;
   bool udp_encapsulation = false;
   uint8_t outer_family = 0;  // 4 or 6
-  uint8_t salt[4] = {};      // AEAD only: the start of each nonce
+  uint8_t salt[4] = {};      // the start of each nonce or counter block; CCM's last byte is 0
 };
-static_assert(sizeof(EspLayout) == 11);
+static_assert(sizeof(EspLayout) == 12);
 
 struct alignas(kCacheLine) InboundSa {
   Be32 active_spi;  // 0 while it takes no packets; worker only
@@ -128,9 +139,12 @@ SaShape ShapeOf(const Parameters& p) {
 }
 absl::Status CheckShape(const SaShape& shape);
 
-// The constants that follow from a suite. Requires: a suite that CheckSuite() accepted, and an
-// encryption key with its salt.
-EspLayout LayoutOf(const IpsecSuite& suite, ByteSpan encryption_key, bool udp_encapsulation,
+// The constants that follow from a suite. Requires: a suite that CheckSuite() accepted, and its
+// keys with their salt.
+struct SuiteKeys {
+  ByteSpan encryption, integrity;
+};
+EspLayout LayoutOf(const IpsecSuite& suite, const SuiteKeys& keys, bool udp_encapsulation,
                    IpFamily outer_family);
 
 }  // namespace sekisho::fastpath

@@ -49,10 +49,12 @@ TEST(EspCrypto, NamesSuiteAndDevicesWhereNoneRunsIt) {
   EXPECT_FALSE(harness.backend->CheckSuite(IpsecSuite{}).ok());
 }
 
-TEST(EspCrypto, AesniMbRunsEverySuite) {
+// The library behind it has no CCM with keys of 192 bits.
+TEST(EspCrypto, AesniMbRunsEverySuiteButOneKeyLengthOfCcm) {
   EspHarness harness("crypto_aesni_mb0", 64, 8);
   for (const std::string& suite : AllSuiteNames()) {
-    EXPECT_TRUE(harness.backend->CheckSuite(SuiteOf(suite)).ok()) << suite;
+    const bool missing = suite.find("aes192ccm") != std::string::npos;
+    EXPECT_EQ(harness.backend->CheckSuite(SuiteOf(suite)).ok(), !missing) << suite;
   }
 }
 

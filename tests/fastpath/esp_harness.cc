@@ -59,15 +59,14 @@ Parameters ParametersOf(const TestSa& sa, Spi spi) {
 }  // namespace
 
 std::vector<std::string> AllSuiteNames() {
+  std::vector<IntegrityId> integrity_ids = {IntegrityId::kNone};
+  for (const IntegrityTraits& integrity : AllIntegrity()) integrity_ids.push_back(integrity.id);
   std::vector<std::string> names;
   for (const EncryptionTraits& encryption : AllEncryption()) {
     for (const bool esn : {false, true}) {
-      if (encryption.aead) {
-        names.push_back(IpsecSuite{encryption.encryption, IntegrityId::kNone, esn}.ToString());
-        continue;
-      }
-      for (const IntegrityTraits& integrity : AllIntegrity()) {
-        names.push_back(IpsecSuite{encryption.encryption, integrity.id, esn}.ToString());
+      for (const IntegrityId integrity : integrity_ids) {
+        const IpsecSuite suite = {encryption.encryption, integrity, esn};
+        if (Find(suite).exists()) names.push_back(suite.ToString());
       }
     }
   }
@@ -75,13 +74,9 @@ std::vector<std::string> AllSuiteNames() {
 }
 
 IpsecSuite SuiteOf(const std::string& name) {
-  const auto proposal = AlgorithmProposal::ParseEsp(name);
-  SEKISHO_CHECK(proposal.ok());
-  IpsecSuite suite;
-  suite.encryption = proposal->encryption.at(0);
-  if (!proposal->integrity.empty()) suite.integrity = proposal->integrity.at(0);
-  suite.esn = !proposal->esn.empty() && proposal->esn.at(0) == EsnId::kEsn;
-  return suite;
+  const auto suite = IpsecSuite::Parse(IpsecProtocol::kEsp, name);
+  SEKISHO_CHECK(suite.ok());
+  return *suite;
 }
 
 SecretBytes TestEncryptionKey(const IpsecSuite& suite) {

@@ -58,7 +58,7 @@ class EspInner : public testing::Test {
                            .cipher_offset = static_cast<uint32_t>(cipher),
                            .cipher_bytes = static_cast<uint32_t>(plaintext.size()),
                            .icv = data + cipher + plaintext.size(),
-                           .aead = true};
+                           .kind = CryptoKind::kAead};
     SEKISHO_CHECK(harness_.backend->Submit(WorkerId{0}, CryptoDirection::kEncrypt, {&job, 1}) == 1);
     rte_mbuf* done[1];
     while (harness_.backend->Collect(WorkerId{0}, CryptoDirection::kEncrypt, done) == 0) {

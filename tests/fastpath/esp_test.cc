@@ -141,8 +141,9 @@ TEST(Esp, RoundTripsEverySizeOfEverySuiteInEveryMixture) {
       ASSERT_EQ(out.passed.size(), 2u) << mixture.suite << " " << size;
       for (size_t i = 0; i < 2; ++i) {
         OutboundSa shape;
-        shape.layout = LayoutOf(sa.suite, TestEncryptionKey(sa.suite).span(), mixture.natt,
-                                sa.local_endpoint.address.family());
+        shape.layout = LayoutOf(
+            sa.suite, {TestEncryptionKey(sa.suite).span(), TestIntegrityKey(sa.suite).span()},
+            mixture.natt, sa.local_endpoint.address.family());
         WriteOuterHeader(shape, sa.local_endpoint, sa.remote_endpoint);
         EXPECT_EQ(out.passed[i]->data_len, EncapsulatedSize(shape, want[i].size()));
         EXPECT_GE(InnerSizeMax(shape, out.passed[i]->data_len), want[i].size());
@@ -171,6 +172,7 @@ TEST(Esp, FullBurstsOfEverySuiteComeBackInOrder) {
     EspHarness harness("crypto_aesni_mb0", 64, 8);
     TestSa sa;
     sa.suite = SuiteOf(suite);
+    if (!harness.Runs(sa.suite)) continue;
     harness.Loop(sa);
     std::vector<MbufPtr> packets;
     std::vector<Bytes> want;
