@@ -3,6 +3,7 @@
 // Numbers: IANA "IKEv2 Parameters", transform types 1 to 5 (RFC 7296, 3.3.2). Names are the ones
 // strongSwan, Libreswan and their users write: aes256gcm16, prfsha256, x25519. One table in
 // algorithm.cc holds number, key size, name; nothing else in the project spells an algorithm.
+// algorithm_proposal.cc reads what people write.
 #pragma once
 
 #include <cstddef>
