@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -59,6 +60,9 @@ struct CryptoJob {
 class CryptoBackend {
  public:
   virtual ~CryptoBackend() = default;
+
+  // Any thread. What runs here, for people: "cryptodev (crypto_aesni_mb)".
+  virtual std::string Describe() const = 0;
 
   // Slow path. Does anything here run this suite? The error names the suite and the devices.
   virtual absl::Status CheckSuite(const IpsecSuite& suite) const = 0;

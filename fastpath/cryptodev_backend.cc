@@ -340,6 +340,10 @@ bool CryptodevBackend::DeviceRuns(const Device& device, const IpsecSuite& suite)
          (!transforms.auth || Runs(device.id, *transforms.auth));
 }
 
+std::string CryptodevBackend::Describe() const {
+  return absl::StrCat("cryptodev (", absl::StrJoin(config_.devices, " "), ")");
+}
+
 absl::Status CryptodevBackend::CheckSuite(const IpsecSuite& suite) const {
   const bool runs = std::any_of(devices_.begin(), devices_.end(),
                                 [&](const Device& device) { return DeviceRuns(device, suite); });

@@ -35,6 +35,7 @@ class CryptodevBackend final : public CryptoBackend {
   CryptodevBackend(const CryptodevBackend&) = delete;
   CryptodevBackend& operator=(const CryptodevBackend&) = delete;
 
+  std::string Describe() const override;
   absl::Status CheckSuite(const IpsecSuite& suite) const override;
   absl::StatusOr<CryptoSession> CreateSession(const IpsecSuite& suite, CryptoDirection direction,
                                               ByteSpan encryption_key,

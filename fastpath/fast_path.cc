@@ -18,6 +18,7 @@
 #include "fastpath/cryptodev_backend.h"
 #include "fastpath/dispose.h"
 #include "fastpath/fast_path_impl.h"
+#include "fastpath/ipsec_mb_backend.h"
 #include "fastpath/parse.h"
 #include "fastpath/punt.h"
 #include "fastpath/reassemble.h"
@@ -114,11 +115,15 @@ absl::Status FastPath::Impl::OpenPorts() {
 }
 
 absl::Status FastPath::Impl::MakeCrypto() {
-  SEKISHO_ASSIGN_OR_RETURN(
-      crypto,
-      CryptodevBackend::Create({.devices = config.crypto_devices,
-                                .workers = 1,
-                                .sessions_max = config.inbound_sas_max + config.outbound_sas_max}));
+  if (config.crypto_backend == CryptoBackendKind::kIpsecMb) {
+    SEKISHO_ASSIGN_OR_RETURN(crypto, IpsecMbBackend::Create({.workers = 1}));
+  } else {
+    SEKISHO_ASSIGN_OR_RETURN(
+        crypto, CryptodevBackend::Create(
+                    {.devices = config.crypto_devices,
+                     .workers = 1,
+                     .sessions_max = config.inbound_sas_max + config.outbound_sas_max}));
+  }
   SEKISHO_ASSIGN_OR_RETURN(inbound, InboundSad::Create(WorkerId{0}, config.inbound_sas_max,
                                                        config.replay_window, *crypto));
   SEKISHO_ASSIGN_OR_RETURN(outbound, OutboundSad::Create(config.outbound_sas_max, *crypto));

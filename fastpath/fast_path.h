@@ -49,10 +49,16 @@ struct Route {
   std::optional<IpAddress> gateway;  // none: on the link
 };
 
+enum class CryptoBackendKind : uint8_t {
+  kCryptodev,  // DPDK crypto devices
+  kIpsecMb,    // Intel IPsec-MB, called directly; fastest where there is no hardware
+};
+
 struct FastPathConfig {
-  std::vector<PortConfig> ports;            // PortId is the index in this list
-  std::vector<unsigned> worker_lcores;      // one worker for now
-  std::vector<std::string> crypto_devices;  // DPDK's names, already probed; tried in this order
+  std::vector<PortConfig> ports;        // PortId is the index in this list
+  std::vector<unsigned> worker_lcores;  // one worker for now
+  CryptoBackendKind crypto_backend = CryptoBackendKind::kCryptodev;
+  std::vector<std::string> crypto_devices;  // kCryptodev: DPDK's names, already probed; in order
   uint32_t inbound_sas_max = 16384;         // per worker; a power of two up to kSlotsMax
   uint32_t outbound_sas_max = 16384;
   uint32_t mbufs = 16384;
@@ -160,8 +166,9 @@ class FastPath {
   const std::vector<Policy>& policies() const;  // as last set
   std::vector<uint64_t> PolicyHits() const;     // packets, same order
 
-  // Algorithms: does a crypto device run this suite? The error names suite and devices.
+  // Algorithms: does the crypto backend run this suite? The error names suite and backend.
   absl::Status CheckSuite(const IpsecSuite& suite) const;
+  std::string DescribeCrypto() const;  // "ipsec-mb 1.3.0 (AVX-512)"
 
   // SAD. An SPI names the worker and slot that will hold the inbound SA.
   absl::StatusOr<Spi> AllocateSpi();

@@ -19,6 +19,8 @@ absl::Status FastPath::CheckSuite(const IpsecSuite& suite) const {
   return impl_->crypto->CheckSuite(suite);
 }
 
+std::string FastPath::DescribeCrypto() const { return impl_->crypto->Describe(); }
+
 absl::StatusOr<Spi> FastPath::AllocateSpi() { return impl_->inbound->AllocateSpi(); }
 void FastPath::ReleaseSpi(Spi spi) { impl_->inbound->ReleaseSpi(spi); }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "fastpath/ipsec_mb_backend.h"
 #include "fastpath/parse.h"
 
 namespace sekisho::fastpath {
@@ -111,15 +112,25 @@ std::vector<DropReason> EspResult::Reasons() const {
   return reasons;
 }
 
-EspHarness::EspHarness(const std::string& device, uint32_t window, uint32_t slots,
-                       uint16_t queue_size) {
+std::unique_ptr<CryptoBackend> MakeBackend(const std::string& name, uint32_t sessions_max,
+                                           uint16_t queue_size) {
   EnsureEal();
-  SEKISHO_CHECK(CreateVdev(device));
-  auto created = CryptodevBackend::Create(
-      {.devices = {device}, .workers = 1, .sessions_max = 2 * slots, .queue_size = queue_size});
+  absl::StatusOr<std::unique_ptr<CryptoBackend>> created;
+  if (name == "ipsec-mb") {
+    created = IpsecMbBackend::Create({.workers = 1, .queue_size = queue_size});
+  } else {
+    SEKISHO_CHECK(CreateVdev(name));
+    created = CryptodevBackend::Create(
+        {.devices = {name}, .workers = 1, .sessions_max = sessions_max, .queue_size = queue_size});
+  }
   if (!created.ok()) std::fprintf(stderr, "%s\n", created.status().ToString().c_str());
   SEKISHO_CHECK(created.ok());
-  backend = *std::move(created);
+  return *std::move(created);
+}
+
+EspHarness::EspHarness(const std::string& device, uint32_t window, uint32_t slots,
+                       uint16_t queue_size)
+    : backend(MakeBackend(device, 2 * slots, queue_size)) {
   inbound = *InboundSad::Create(WorkerId{0}, slots, window, *backend);
   outbound = *OutboundSad::Create(slots, *backend);
   worker.inbound = inbound.get();

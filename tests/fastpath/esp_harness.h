@@ -1,4 +1,4 @@
-// tests/fastpath/esp_harness.h: the IPsec half of one worker with its SADs and a crypto device,
+// tests/fastpath/esp_harness.h: the IPsec half of one worker with its SADs and a crypto backend,
 // driven packet by packet as the worker and the slow path would.
 #pragma once
 
@@ -44,6 +44,10 @@ struct EspResult {
   std::vector<DropReason> Reasons() const;
 };
 
+// A backend by name: "ipsec-mb", or the crypto vdev of that name, which it makes.
+std::unique_ptr<CryptoBackend> MakeBackend(const std::string& name, uint32_t sessions_max,
+                                           uint16_t queue_size = 1024);
+
 class EspHarness {
  public:
   explicit EspHarness(const std::string& device = "crypto_aesni_mb0", uint32_t window = 64,
@@ -75,7 +79,7 @@ class EspHarness {
 
   std::vector<UpMessage> TakeUp();
 
-  std::unique_ptr<CryptodevBackend> backend;
+  std::unique_ptr<CryptoBackend> backend;
   std::unique_ptr<InboundSad> inbound;
   std::unique_ptr<OutboundSad> outbound;
   EspWorker worker;

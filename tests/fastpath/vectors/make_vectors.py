@@ -2,14 +2,19 @@
 """Known answers for esp_vectors.h, from scapy's IPsec (an implementation that is not ours).
 
     ./make_vectors.py > ../esp_vectors.h
+    ./make_vectors.py suites > ../esp_suite_vectors.h
 
-IVs and keys are fixed, so that the output is always the same. IVs of the AEADs are those that
-sekisho makes (the sequence number), so that these packets can be compared byte by byte; those of
-CBC are arbitrary, as they are unpredictable by design.
+The first has all mixtures of addresses, the second all other suites. IVs and keys are fixed, so that
+the output is always the same. IVs are those that sekisho makes (the sequence number), so that these
+packets can be compared byte by byte; only those of CBC are arbitrary, as they are unpredictable by
+design. scapy has no GMAC: those packets are its NULL ones, with the ICV and IV of RFC 4543 from
+the Python package `cryptography`, as are the shorter ICVs of GCM.
 """
 import hashlib
 import hmac
+import sys
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from scapy.all import IP, IPv6, UDP, Raw, raw
 from scapy.layers.ipsec import ESP, SecurityAssociation
 
@@ -21,6 +26,27 @@ SUITES = {  # name: (scapy cipher, key bytes with salt, scapy integrity, key byt
     "aes128-sha256": ("AES-CBC", 16, "SHA2-256-128", 32),
     "aes256-sha384": ("AES-CBC", 32, "SHA2-384-192", 48),
     "aes256-sha512": ("AES-CBC", 32, "SHA2-512-256", 64),
+}
+HASHES = {"HMAC-SHA1-96": ("sha1", 12), "SHA2-256-128": ("sha256", 16),
+          "SHA2-384-192": ("sha384", 24), "SHA2-512-256": ("sha512", 32)}
+for bits, icvs in ((128, (8, 12, 16)), (192, (16, 12)), (256, (12, 8))):
+    for icv in icvs:
+        SUITES[f"aes{bits}gcm{icv}"] = ("AES-GCM", bits // 8 + 4, None, 0)
+for bits, icvs in ((128, (8, 12, 16)), (192, (16,)), (256, (16, 8))):
+    for icv in icvs:
+        SUITES[f"aes{bits}ccm{icv}"] = ("AES-CCM", bits // 8 + 3, None, 0)
+for bits in (128, 192, 256):
+    SUITES[f"aes{bits}gmac"] = ("GMAC", bits // 8 + 4, None, 0)
+SUITES |= {
+    "aes128ctr-sha1": ("AES-CTR", 20, "HMAC-SHA1-96", 20),
+    "aes192ctr-sha256": ("AES-CTR", 28, "SHA2-256-128", 32),
+    "aes256ctr-sha512": ("AES-CTR", 36, "SHA2-512-256", 64),
+    "aes192-sha1": ("AES-CBC", 24, "HMAC-SHA1-96", 20),
+    "null-sha1": ("NULL", 0, "HMAC-SHA1-96", 20),
+    "null-sha256": ("NULL", 0, "SHA2-256-128", 32),
+    "null-sha384": ("NULL", 0, "SHA2-384-192", 48),
+    "null-sha512": ("NULL", 0, "SHA2-512-256", 64),
+    "3des-sha256": ("3DES", 24, "SHA2-256-128", 32),
 }
 OUTER = {
     "v4": IP(src="198.51.100.7", dst="203.0.113.1", ttl=64),
@@ -42,18 +68,44 @@ def key(label, size):
     return stream[:size]
 
 
+def adjust(packet, by):
+    """The outer header's length follows the ESP packet's."""
+    if IP in packet:
+        packet[IP].len += by
+        del packet[IP].chksum
+    else:
+        packet[IPv6].plen += by
+
+
 def make(name, outer, inner, natt, esn, sequence):
     cipher, cipher_key, auth, auth_key = SUITES[name]
     encryption_key = key(name + "-encryption", cipher_key)
     integrity_key = key(name + "-integrity", auth_key)
+    high = (sequence >> 32).to_bytes(4, "big")
+    counter_iv = sequence.to_bytes(8, "big")
+    iv = {"AES-CBC": key(name + "-iv", 16), "3DES": key(name + "-iv", 8),
+          "NULL": b""}.get(cipher, counter_iv)
+    gmac = cipher == "GMAC"
+    icv_bytes = int(name.split("cm")[1].split("-")[0]) if "cm" in name else 16
     sa = SecurityAssociation(
-        ESP, spi=SPI, crypt_algo=cipher, crypt_key=encryption_key, auth_algo=auth,
+        ESP, spi=SPI, crypt_algo="NULL" if gmac else cipher,
+        crypt_key=encryption_key if encryption_key and not gmac else None,
+        crypt_icv_size=icv_bytes if cipher == "AES-CCM" else None, auth_algo=auth,
         auth_key=integrity_key or None, tunnel_header=OUTER[outer],
         nat_t_header=UDP(sport=40001, dport=4500, chksum=0) if natt else None,
         esn_en=esn, esn=sequence >> 32)
-    iv = sequence.to_bytes(8, "big") if auth is None else key(name + "-iv", 16)
-    packet = sa.encrypt(INNER[inner], seq_num=sequence & 0xFFFFFFFF, iv=iv,
+    packet = sa.encrypt(INNER[inner], seq_num=sequence & 0xFFFFFFFF, iv=None if gmac else iv,
                         esn_en=esn, esn=sequence >> 32)
+    if gmac:
+        # RFC 4543, 3.3: over SPI, number with its high half, IV, payload.
+        body = iv + packet[ESP].data
+        header = SPI.to_bytes(4, "big") + (high if esn else b"") + counter_iv[4:]
+        tag = AESGCM(encryption_key[:-4]).encrypt(encryption_key[-4:] + iv, b"", header + body)
+        packet[ESP].data = body + tag
+        adjust(packet, 24)
+    elif cipher == "AES-GCM" and icv_bytes < 16:
+        packet[ESP].data = packet[ESP].data[:icv_bytes - 16]
+        adjust(packet, icv_bytes - 16)
     # The identification that sekisho writes; a fresh checksum.
     if outer == "v4":
         packet[IP].id = sequence & 0xFFFF
@@ -66,8 +118,8 @@ def make(name, outer, inner, natt, esn, sequence):
     data = raw(packet)
     if esn and auth is not None:
         # scapy leaves the high half out of HMACs; RFC 4303, 2.2.1 puts it behind the packet.
-        hash_name, icv_bytes = {"SHA2-256-128": ("sha256", 16)}[auth]
-        signed = data[20:-icv_bytes] + (sequence >> 32).to_bytes(4, "big")
+        hash_name, icv_bytes = HASHES[auth]
+        signed = data[20:-icv_bytes] + high
         data = data[:-icv_bytes] + hmac.digest(integrity_key, signed, hash_name)[:icv_bytes]
     return encryption_key, integrity_key, raw(INNER[inner]), data
 
@@ -78,7 +130,9 @@ def literal(data):
     return "\n     ".join(f'"{line}"' for line in lines)
 
 
-CASES = [(name, "v4", "v4", False, False, 1) for name in SUITES]
+CASES = [(name, "v4", "v4", False, False, 1)
+         for name in ("aes128gcm16", "aes256gcm16", "chacha20poly1305", "aes128-sha256",
+                      "aes256-sha384", "aes256-sha512")]
 CASES += [
     ("aes256gcm16", "v4", "v6", False, False, 2),
     ("aes256gcm16", "v6", "v4", False, False, 3),
@@ -93,7 +147,16 @@ CASES += [
     ("aes128-sha256", "v4", "v4", False, True, 0x100000006),
 ]
 
-print("""// tests/fastpath/esp_vectors.h: ESP packets of another implementation; made by
+SUITE_CASES = [(name, "v4", "v4", False, False, 0x21 + i)
+               for i, name in enumerate(SUITES) if name not in {case[0] for case in CASES}]
+SUITE_CASES += [(name, "v4", "v4", False, True, 0x300000041 + i)
+                for i, name in enumerate(("aes128gcm8", "aes256ccm16", "aes128gmac", "null-sha1",
+                                          "aes128ctr-sha1", "3des-sha256"))]
+SUITE_CASES += [("aes256gmac", "v6", "v4", False, True, 0x300000061),
+                ("aes128gmac", "v4", "v6", True, True, 0x300000062),
+                ("null-sha256", "v6", "v6", False, False, 0x63)]
+
+MAIN_HEAD = """// tests/fastpath/esp_vectors.h: ESP packets of another implementation; made by
 // vectors/make_vectors.py, not by hand.
 #pragma once
 
@@ -112,8 +175,21 @@ struct EspVector {
 };
 
 // clang-format off
-inline constexpr EspVector kEspVectors[] = {""")
-for case in CASES:
+inline constexpr EspVector kEspVectors[] = {"""
+SUITES_HEAD = """// tests/fastpath/esp_suite_vectors.h: ESP packets of another implementation, one of each suite that
+// esp_vectors.h does not have; made by vectors/make_vectors.py, not by hand.
+#pragma once
+
+#include "tests/fastpath/esp_vectors.h"
+
+namespace sekisho::fastpath {
+
+// clang-format off
+inline constexpr EspVector kEspSuiteVectors[] = {"""
+
+SUITES_WANTED = sys.argv[1:] == ["suites"]
+print(SUITES_HEAD if SUITES_WANTED else MAIN_HEAD)
+for case in SUITE_CASES if SUITES_WANTED else CASES:
     name, outer, inner, natt, esn, sequence = case
     encryption_key, integrity_key, plain, packet = make(*case)
     flags = ", ".join(str(f).lower() for f in (natt, esn))

@@ -1,0 +1,70 @@
+// fastpath/ipsec_mb_backend.h: the crypto seam over Intel IPsec-MB, called directly.
+//
+// Submit() does the work on the calling worker and Collect() hands the packets back in the order
+// they were given, so that nothing is ever out of sight. GCM and GMAC are calls that finish one
+// packet each; what the library runs faster across packets (CBC, CTR, CCM, ChaCha20-Poly1305, all
+// HMACs) goes into one multi-buffer burst per Submit(), which is flushed before it returns.
+//
+// Each worker has a manager of the library, which holds its lanes. Sessions are the library's
+// expanded keys, in EAL memory (huge pages where there are any), wiped when freed.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "fastpath/counter.h"
+#include "fastpath/crypto_backend.h"
+
+struct IMB_MGR;
+
+namespace sekisho::fastpath {
+
+class IpsecMbBackend final : public CryptoBackend {
+ public:
+  struct Config {
+    uint32_t workers = 1;
+    uint16_t queue_size = 1024;  // finished packets that wait for Collect(), per worker, direction
+  };
+  // Fails where the CPU lacks what the library needs.
+  static absl::StatusOr<std::unique_ptr<IpsecMbBackend>> Create(const Config& config);
+  // Requires: no session and no job left.
+  ~IpsecMbBackend() override;
+  IpsecMbBackend(const IpsecMbBackend&) = delete;
+  IpsecMbBackend& operator=(const IpsecMbBackend&) = delete;
+
+  std::string Describe() const override;
+  absl::Status CheckSuite(const IpsecSuite& suite) const override;
+  absl::StatusOr<CryptoSession> CreateSession(const IpsecSuite& suite, CryptoDirection direction,
+                                              ByteSpan encryption_key,
+                                              ByteSpan integrity_key) override;
+  void FreeSession(const CryptoSession& session) override;
+  size_t Submit(WorkerId worker, CryptoDirection direction,
+                std::span<const CryptoJob> jobs) override;
+  size_t Collect(WorkerId worker, CryptoDirection direction, std::span<rte_mbuf*> mbufs) override;
+  uint64_t InFlight(WorkerId worker) const override;
+
+ private:
+  struct FreeManager {
+    void operator()(IMB_MGR* manager) const;
+  };
+  using ManagerPtr = std::unique_ptr<IMB_MGR, FreeManager>;
+  struct Queue {  // finished, in order; a ring
+    std::vector<rte_mbuf*> packets;
+    size_t first = 0;  // worker only
+    Counter count;     // worker writes, any thread reads
+    void Add(rte_mbuf* mbuf);
+  };
+  struct alignas(64) Worker {
+    ManagerPtr manager;
+    Queue queues[2];  // by CryptoDirection
+  };
+
+  IpsecMbBackend(ManagerPtr manager, uint32_t workers)
+      : manager_(std::move(manager)), workers_(workers) {}
+  static absl::StatusOr<ManagerPtr> MakeManager();
+
+  const ManagerPtr manager_;  // slow path: expands keys
+  std::vector<Worker> workers_;
+};
+
+}  // namespace sekisho::fastpath
