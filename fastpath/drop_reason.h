@@ -48,6 +48,9 @@ namespace sekisho::fastpath {
   X(kEspCongestion, "esp-congestion",                                                             \
     "congestion mark around a packet that knows no ECN (RFC 6040)")                               \
   X(kEspDummy, "esp-dummy", "dummy packet (next header 59), swallowed as RFC 4303, 2.6 says")     \
+  X(kEspTransportEnds, "esp-transport-ends",                                                      \
+    "for a transport mode SA, and not between the ends of that")                                  \
+  X(kEspTransportFragment, "esp-transport-fragment", "a fragment for a transport mode SA")        \
   X(kEspSequenceExhausted, "esp-sequence-exhausted", "outbound SA used up its sequence numbers")  \
   X(kEspNoRoom, "esp-no-room", "packet too large for its buffer once encapsulated")               \
   X(kCryptoFailed, "crypto-failed", "the crypto device failed an operation")                      \
@@ -57,6 +60,11 @@ namespace sekisho::fastpath {
   X(kSpdClearInbound, "spd-clear-inbound",                                                        \
     "came in clear, and a PROTECT policy wants it protected")                                     \
   X(kSpdNoSa, "spd-no-sa", "a PROTECT policy claims it, and no SA stands for it")                 \
+  X(kFlowTableFull, "flow-table-full",                                                            \
+    "a new flow of peers behind NAT or under an optional policy, and no room for more")           \
+  X(kFlowConflict, "flow-conflict",                                                               \
+    "looks like another peer's behind the same NAT, and has no port to tell them apart by")       \
+  X(kHostSource, "host-source", "from the host port, and its source is no address of ours")       \
   X(kNoRoute, "no-route", "no route to the destination")                                          \
   X(kNeighbourUnresolved, "neighbour-unresolved", "the next hop does not answer ARP or ND")       \
   X(kNeighbourQueueFull, "neighbour-queue-full",                                                  \

@@ -10,6 +10,7 @@
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
+#include "fastpath/transport_header.h"
 
 namespace sekisho::fastpath {
 namespace {
@@ -90,10 +91,9 @@ void DropOf(InboundSa& sa, rte_mbuf* mbuf, DropReason reason, PacketList& droppe
 
 // --- After the backend ---------------------------------------------------------------------------
 
-// Removes trailer and padding, front and ICV: the data is what was inside. Sets next_header.
-DropReason StripEsp(const EspLayout& layout, rte_mbuf* mbuf, uint8_t& next_header) {
-  const PacketContext& context = ContextOf(mbuf);
-  const size_t front = EspOffset(context) + kEspHeaderBytes + layout.iv_bytes;
+// Removes what ESP put behind the payload, ICV included. Sets next_header.
+DropReason StripTrailer(const EspLayout& layout, rte_mbuf* mbuf, size_t front,
+                        uint8_t& next_header) {
   const size_t payload = mbuf->data_len - front - layout.icv_bytes;
   const uint8_t* end = DataOf(mbuf) + front + payload;
   const size_t padding = end[-2];
@@ -103,8 +103,17 @@ DropReason StripEsp(const EspLayout& layout, rte_mbuf* mbuf, uint8_t& next_heade
     return DropReason::kEspPadding;
   }
   TrimTo(mbuf, front + payload - kEspTrailerBytes - padding);
-  StripFront(mbuf, front);
   return DropReason::kNone;
+}
+
+// Takes ESP, and UDP before it, out from behind the IP header, which then says what it did before.
+void RestoreHeader(rte_mbuf* mbuf, size_t front, uint8_t next_header) {
+  const PacketContext& context = ContextOf(mbuf);
+  const ClearHeaders headers = HeadersBefore(SpanOf(mbuf), context.l4_offset);
+  uint8_t* from = DataOf(mbuf);
+  std::memmove(from + front - headers.bytes, from, headers.bytes);
+  StripFront(mbuf, front - headers.bytes);
+  SetFollowing(DataOf(mbuf), headers, next_header, mbuf->data_len);
 }
 
 uint8_t TrafficClass(const uint8_t* header) {
@@ -136,8 +145,7 @@ DropReason PropagateEcn(uint8_t outer, rte_mbuf* mbuf) {
 }
 
 // What was decrypted must be the packet it says it is, and one that this SA is for.
-DropReason CheckInner(const InboundSa& sa, rte_mbuf* mbuf, uint8_t next_header, uint8_t outer) {
-  if (next_header == kNextHeaderNone) return DropReason::kEspDummy;
+DropReason CheckTunnelled(const InboundSa& sa, rte_mbuf* mbuf, uint8_t next_header, uint8_t outer) {
   if (next_header != kNextHeaderIpv4 && next_header != kNextHeaderIpv6) {
     return DropReason::kEspNextHeader;
   }
@@ -148,6 +156,37 @@ DropReason CheckInner(const InboundSa& sa, rte_mbuf* mbuf, uint8_t next_header, 
   }
   if (!sa.selectors->Contains(InboundSelectors(mbuf))) return DropReason::kEspSelectors;
   return PropagateEcn(outer, mbuf);
+}
+
+// Transport mode: the same of what stands behind the packet's own header.
+DropReason CheckTransported(const InboundSa& sa, rte_mbuf* mbuf, bool udp) {
+  PacketContext& context = ContextOf(mbuf);
+  if (!ParseIp(mbuf, context) || context.fragment) return DropReason::kEspInnerMalformed;
+  if (!sa.selectors->Contains(InboundSelectors(mbuf))) return DropReason::kEspSelectors;
+  if (!udp) return DropReason::kNone;
+  if (sa.original_known) {
+    ReplaceAddressesInChecksum(mbuf, context, sa.original_sum);
+  } else {
+    RemakeChecksum(mbuf, context);
+  }
+  return DropReason::kNone;
+}
+
+DropReason Unwrap(const InboundSa& sa, rte_mbuf* mbuf) {
+  const PacketContext& context = ContextOf(mbuf);
+  const bool udp = context.kind == PacketKind::kEspInUdp;
+  const size_t front = EspOffset(context) + kEspHeaderBytes + sa.layout.iv_bytes;
+  const uint8_t outer = TrafficClass(DataOf(mbuf));
+  uint8_t next_header = 0;
+  const DropReason reason = StripTrailer(sa.layout, mbuf, front, next_header);
+  if (reason != DropReason::kNone) return reason;
+  if (next_header == kNextHeaderNone) return DropReason::kEspDummy;
+  if (sa.layout.transport) {
+    RestoreHeader(mbuf, front, next_header);
+    return CheckTransported(sa, mbuf, udp);
+  }
+  StripFront(mbuf, front);
+  return CheckTunnelled(sa, mbuf, next_header, outer);
 }
 
 // The newest authenticated packet of the SA came from somewhere else (RFC 3948, 3; RFC 7296, 2.23):
@@ -177,10 +216,7 @@ DropReason Finish(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
   if (newest && sa.layout.udp_encapsulation && context.outer_remote != sa.remote) [[unlikely]] {
     ReportMove(worker, sa, context);
   }
-  const uint8_t outer = TrafficClass(DataOf(mbuf));
-  uint8_t next_header = 0;
-  const DropReason reason = StripEsp(sa.layout, mbuf, next_header);
-  return reason == DropReason::kNone ? CheckInner(sa, mbuf, next_header, outer) : reason;
+  return Unwrap(sa, mbuf);
 }
 
 }  // namespace
@@ -236,6 +272,10 @@ size_t EspDecapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped
     sa.bytes.Add(mbufs[i]->data_len);
     context.kind = PacketKind::kTransit;
     context.decapsulated = true;
+    ++context.layers;
+    context.transport = sa.layout.transport;
+    context.learns_flow = sa.layout.transport && sa.layout.udp_encapsulation;
+    context.peer = sa.peer;
     passed.Add(mbufs[i]);
   }
   return count;

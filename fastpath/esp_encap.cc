@@ -6,8 +6,10 @@
 
 #include "fastpath/esp_crypto.h"
 #include "fastpath/esp_trailer.h"
+#include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/outer_header.h"
+#include "fastpath/transport_header.h"
 
 namespace sekisho::fastpath {
 namespace {
@@ -32,40 +34,41 @@ UpMessage Expiry(const EspWorker& worker, const OutboundSa& sa, UpMessage::Kind 
   return DropReason::kEspSequenceExhausted;
 }
 
-// Turns the inner packet into the ESP packet to be encrypted. kNone, or why it cannot be.
-DropReason Encapsulate(EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
-  if (sa.sequence_next > sa.sequence_last) [[unlikely]]
-    return RefuseExhausted(worker, sa);
-  PacketPrivate& priv = PrivateOf(mbuf);
-  const size_t inner_bytes = mbuf->data_len;
-  const size_t front = sa.outer_bytes + kEspHeaderBytes + sa.layout.iv_bytes;
-  const size_t total_bytes = EncapsulatedSize(sa, inner_bytes);
-  const size_t tail = total_bytes - front - inner_bytes;
-  if (rte_pktmbuf_headroom(mbuf) < front || rte_pktmbuf_tailroom(mbuf) < tail ||
-      total_bytes > UINT16_MAX) [[unlikely]] {
-    return DropReason::kEspNoRoom;
-  }
-  const uint64_t sequence = sa.sequence_next++;
-  const Inherited inherited = InheritedFrom(DataOf(mbuf), priv.context.family);
-  mbuf->data_off = static_cast<uint16_t>(mbuf->data_off - front);
-  mbuf->data_len = static_cast<uint16_t>(total_bytes);
-  mbuf->pkt_len = static_cast<uint32_t>(total_bytes);
+// Transport mode is between the ends that the packet itself names, and for whole packets only
+// (RFC 4301, 4.1 and 7).
+DropReason CheckTransport(const OutboundSa& sa, rte_mbuf* mbuf, const PacketContext& context) {
+  if (context.fragment) return DropReason::kEspTransportFragment;
+  if (sa.layout.outer_family != context.family) return DropReason::kEspTransportEnds;
+  const size_t bytes = context.family == 4 ? 4 : 16;
+  const uint8_t* source = DataOf(mbuf) + (context.family == 4 ? 12 : 8);
+  const bool same = std::memcmp(source, sa.local.address.bytes().data(), bytes) == 0 &&
+                    std::memcmp(source + bytes, sa.remote.address.bytes().data(), bytes) == 0;
+  return same ? DropReason::kNone : DropReason::kEspTransportEnds;
+}
 
+// The front, from the IP header up to ESP. Requires: room for it was made.
+void WriteFront(const OutboundSa& sa, rte_mbuf* mbuf, const ClearHeaders& clear, size_t front,
+                uint64_t sequence) {
+  PacketContext& context = ContextOf(mbuf);
   uint8_t* at = DataOf(mbuf);
-  WriteOuter(sa, at, total_bytes, inherited, sequence);
-  at += sa.outer_bytes;
-  std::memcpy(at, &sa.spi, sizeof(sa.spi));
-  StoreBigEndian<uint32_t>(at + 4, static_cast<uint32_t>(sequence));
+  const uint8_t* inner = at + front;
+  if (sa.layout.transport) {
+    std::memmove(at, inner, clear.bytes);
+    WriteTransport(sa, at, clear, mbuf->data_len);
+    context.l4_offset = clear.bytes;
+  } else {
+    WriteOuter(sa, at, mbuf->data_len, InheritedFrom(inner, context.family), sequence);
+    context.l4_offset =
+        sa.layout.outer_family == 4 ? uint16_t{kIpv4HeaderBytes} : uint16_t{kIpv6HeaderBytes};
+  }
+}
 
-  const size_t encrypted = inner_bytes + tail - sa.layout.icv_bytes;
-  const size_t padding = encrypted - inner_bytes - kEspTrailerBytes;
-  uint8_t* trailer = at + kEspHeaderBytes + sa.layout.iv_bytes + inner_bytes;
-  std::memcpy(trailer, kEspPadding.data(), padding);
-  trailer[padding] = static_cast<uint8_t>(padding);
-  trailer[padding + 1] = priv.context.family == 4 ? kNextHeaderIpv4 : kNextHeaderIpv6;
-  job = EncryptJob(sa, mbuf, sa.outer_bytes, encrypted, sequence);
+uint8_t NextHeaderOf(const OutboundSa& sa, rte_mbuf* mbuf, const ClearHeaders& clear) {
+  if (sa.layout.transport) return DataOf(mbuf)[clear.next_at];
+  return ContextOf(mbuf).family == 4 ? kNextHeaderIpv4 : kNextHeaderIpv6;
+}
 
-  priv.context.sequence = sequence;
+void CountSent(EspWorker& worker, OutboundSa& sa, uint64_t sequence, size_t inner_bytes) {
   sa.packets.Add(1);
   sa.bytes.Add(inner_bytes);
   sa.sent.Set(sequence);
@@ -73,6 +76,48 @@ DropReason Encapsulate(EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, Crypto
       [[unlikely]] {
     ReportSoftExpiry(worker, sa);
   }
+}
+
+// Turns the inner packet into the ESP packet to be encrypted. kNone, or why it cannot be.
+DropReason Encapsulate(EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
+  if (sa.sequence_next > sa.sequence_last) [[unlikely]]
+    return RefuseExhausted(worker, sa);
+  ClearHeaders clear;
+  if (sa.layout.transport) {
+    const DropReason reason = CheckTransport(sa, mbuf, ContextOf(mbuf));
+    if (reason != DropReason::kNone) return reason;
+    clear = ClearHeadersOf(SpanOf(mbuf));
+  }
+  const size_t inner_bytes = mbuf->data_len;
+  const size_t front = size_t{sa.outer_bytes} + kEspHeaderBytes + sa.layout.iv_bytes;
+  const size_t total_bytes = EncapsulatedSize(sa, inner_bytes, clear.bytes);
+  const size_t tail = total_bytes - front - inner_bytes;
+  if (rte_pktmbuf_headroom(mbuf) < front || rte_pktmbuf_tailroom(mbuf) < tail ||
+      total_bytes > UINT16_MAX) [[unlikely]] {
+    return DropReason::kEspNoRoom;
+  }
+  const uint64_t sequence = sa.sequence_next++;
+  const uint8_t next_header = NextHeaderOf(sa, mbuf, clear);
+  mbuf->data_off = static_cast<uint16_t>(mbuf->data_off - front);
+  mbuf->data_len = static_cast<uint16_t>(total_bytes);
+  mbuf->pkt_len = static_cast<uint32_t>(total_bytes);
+  WriteFront(sa, mbuf, clear, front, sequence);
+
+  const size_t esp = size_t{clear.bytes} + sa.outer_bytes;
+  uint8_t* at = DataOf(mbuf) + esp;
+  std::memcpy(at, &sa.spi, sizeof(sa.spi));
+  StoreBigEndian<uint32_t>(at + 4, static_cast<uint32_t>(sequence));
+
+  const size_t encrypted = inner_bytes - clear.bytes + tail - sa.layout.icv_bytes;
+  uint8_t* end = at + kEspHeaderBytes + sa.layout.iv_bytes + encrypted;
+  const size_t padding = tail - sa.layout.icv_bytes - kEspTrailerBytes;
+  std::memcpy(end - kEspTrailerBytes - padding, kEspPadding.data(), padding);
+  end[-2] = static_cast<uint8_t>(padding);
+  end[-1] = next_header;
+  job = EncryptJob(sa, mbuf, esp, encrypted, sequence);
+
+  ContextOf(mbuf).sequence = sequence;
+  CountSent(worker, sa, sequence, inner_bytes);
   return DropReason::kNone;
 }
 

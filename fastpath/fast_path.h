@@ -33,6 +33,9 @@ namespace sekisho::fastpath {
 enum class PortSide : uint8_t {
   kOutside,  // unprotected: SPD applies
   kInside,   // protected
+  // This machine's own IP stack (net_tap, say), which has our addresses too: what is addressed to
+  // us and no stage wants goes there, what comes from there is ours, and the outbound SPD's.
+  kHost,
 };
 
 struct PortConfig {
@@ -63,6 +66,7 @@ struct FastPathConfig {
   uint32_t outbound_sas_max = 16384;
   uint32_t mbufs = 16384;
   uint32_t replay_window = 1024;  // packets; 64 to 4096, a power of two
+  uint32_t flows_max = 65536;  // per worker (fastpath/flow_table.h), at most FlowTable::kFlowsMax
 };
 
 struct SaLifetimes {          // 0: none
@@ -84,6 +88,12 @@ struct InboundSaParameters {
   Endpoint local_endpoint, remote_endpoint;  // outer addresses; ports: only with encapsulation
   bool udp_encapsulation = false;
   bool anti_replay = true;  // RFC 4303, 3.4.3: not with keys that a person typed
+  // Transport mode with NAT between: the addresses as the peer knows them (RFC 7296, 2.23.1), which
+  // its checksums cover; both or none.
+  std::optional<IpAddress> original_local, original_remote;
+  // The same number in every SA of one peer, whatever its rekeys: tells apart those behind one NAT
+  // (fastpath/flow_table.h). 0: not told.
+  uint64_t peer = 0;
   SaLifetimes lifetimes;
 };
 struct OutboundSaParameters {
@@ -96,6 +106,7 @@ struct OutboundSaParameters {
   TrafficSelectors local, remote;
   Endpoint local_endpoint, remote_endpoint;
   bool udp_encapsulation = false;
+  uint64_t peer = 0;  // as the inbound SA's
   SaLifetimes lifetimes;
 };
 // Names one installed SA; stale handles are refused with NotFound.
@@ -132,11 +143,13 @@ struct PortInfo {
   PortCounters counters;
 };
 
-// received + made_here = sent + punted + consumed + dropped + held, once workers are idle.
+// received + made_here = sent + delivered + punted + consumed + dropped + held, once workers are
+// idle.
 struct Accounting {
   uint64_t received = 0;   // frames taken from all ports
   uint64_t made_here = 0;  // packets that the slow path or a worker made (IKE, ARP, ND, ICMP)
-  uint64_t sent = 0;       // frames given to all ports
+  uint64_t sent = 0;       // frames given to all ports but the host's
+  uint64_t delivered = 0;  // frames given to the host port: delivered up
   uint64_t punted = 0;     // handed to the slow path on the up ring
   uint64_t consumed = 0;   // answered, learned from, keepalives: done with, by intention
   uint64_t dropped = 0;    // sum over all DropReasons

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/secret.h"
 #include "common/status_macros.h"
+#include "fastpath/checksum.h"
 #include "fastpath/random_bytes.h"
 
 namespace sekisho::fastpath {
@@ -112,6 +113,7 @@ absl::StatusOr<SaHandle> InboundSad::Fill(const InboundSaParameters& parameters)
   sa.layout = LayoutOf(parameters.suite,
                        {parameters.encryption_key.span(), parameters.integrity_key.span()},
                        parameters.udp_encapsulation, local.family());
+  sa.layout.transport = parameters.mode == IpsecMode::kTransport;
   sa.session = session;
   sa.selectors = record.selectors.get();
   std::memcpy(sa.local_address, local.bytes().data(), local.bytes().size());
@@ -121,6 +123,15 @@ absl::StatusOr<SaHandle> InboundSad::Fill(const InboundSaParameters& parameters)
   sa.slot = slot;
   sa.generation = record.generation;
   sa.remote = parameters.remote_endpoint;
+  sa.peer = parameters.peer;
+  sa.original_known = parameters.original_local && parameters.original_remote;
+  if (sa.original_known) {
+    Bytes addresses(parameters.original_remote->bytes().begin(),
+                    parameters.original_remote->bytes().end());
+    const ByteSpan to = parameters.original_local->bytes();
+    addresses.insert(addresses.end(), to.begin(), to.end());
+    sa.original_sum = OnesSum(addresses);
+  }
   return SaHandle{UpMessage::Direction::kInbound, slot, record.generation};
 }
 

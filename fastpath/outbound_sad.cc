@@ -122,6 +122,8 @@ absl::Status OutboundSad::Write(SlotId slot, const OutboundSaParameters& paramet
   sa.layout = LayoutOf(parameters.suite,
                        {parameters.encryption_key.span(), parameters.integrity_key.span()},
                        parameters.udp_encapsulation, parameters.local_endpoint.address.family());
+  sa.layout.transport = parameters.mode == IpsecMode::kTransport;
+  sa.peer = parameters.peer;
   sa.session = session;
   sa.selectors = record.selectors.get();
   sa.iv_secret = RandomNumber<uint64_t>();
@@ -285,16 +287,28 @@ void OutboundSad::CountLength(const Key& key, int change) {
   }
 }
 
-OutboundSa* OutboundSad::Find(const PacketSelectors& packet) const {
+template <typename Accept>
+OutboundSa* OutboundSad::FindIf(const PacketSelectors& packet, Accept accept) const {
   const Lengths& lengths = lengths_[FamilyIndex(packet.family)];
   for (uint8_t i = 0; i < lengths.in_use_count; ++i) {
     const uint8_t length = lengths.in_use[i];
     const Key key{Masked(packet.remote, packet.family, length), packet.family, length};
     for (const Node* node = buckets_[BucketOf(key)]; node != nullptr; node = node->next) {
-      if (node->key == key && node->sa->selectors->Contains(packet)) return node->sa;
+      if (node->key == key && accept(*node->sa) && node->sa->selectors->Contains(packet)) {
+        return node->sa;
+      }
     }
   }
   return nullptr;
+}
+
+OutboundSa* OutboundSad::FindOfPeer(const PacketSelectors& packet, uint64_t peer) const {
+  return FindIf(packet, [peer](const OutboundSa& sa) { return sa.peer == peer; });
+}
+
+OutboundSa* OutboundSad::FindActive(SlotId slot, uint32_t generation) const {
+  OutboundSa& sa = sas_[static_cast<uint32_t>(slot) & mask_];
+  return sa.active && sa.slot == slot && sa.generation == generation ? &sa : nullptr;
 }
 
 void OutboundSad::LookUp(Burst burst) const {
@@ -310,7 +324,7 @@ void OutboundSad::LookUp(Burst burst) const {
     rte_prefetch0(&buckets_[BucketOf(key)]);
   }
   for (size_t i = 0; i < burst.size(); ++i) {
-    OutboundSa* sa = Find(packets[i]);
+    OutboundSa* sa = FindIf(packets[i], [](const OutboundSa&) { return true; });
     ContextOf(burst[i]).outbound_sa = sa;
     if (sa != nullptr) {
       rte_prefetch0(sa);

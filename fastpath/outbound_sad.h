@@ -56,6 +56,10 @@ class OutboundSad {
   // Sets context.outbound_sa of each packet: the SA that protects it, or nullptr. Reads the IP
   // header at the start of the data, family, protocol and ports.
   void LookUp(Burst burst) const;
+  // The newest SA of this peer that the packet may leave by, or nullptr.
+  OutboundSa* FindOfPeer(const PacketSelectors& packet, uint64_t peer) const;
+  // The SA in this slot while it is this generation's and active, or nullptr.
+  OutboundSa* FindActive(SlotId slot, uint32_t generation) const;
   OutboundSa* TakeIdleRemoved();  // as InboundSad's
 
  private:
@@ -95,7 +99,8 @@ class OutboundSad {
   void Link(Node& node);
   void Unlink(Node& node);
   void CountLength(const Key& key, int change);
-  OutboundSa* Find(const PacketSelectors& packet) const;
+  template <typename Accept>
+  OutboundSa* FindIf(const PacketSelectors& packet, Accept accept) const;
 
   const uint32_t mask_;
   CryptoBackend& crypto_;

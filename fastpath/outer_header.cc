@@ -75,8 +75,10 @@ void FillIpv6(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited i
 
 void WriteOuterHeader(OutboundSa& sa, const Endpoint& local, const Endpoint& remote) {
   const uint8_t protocol = OuterProtocol(sa.layout);
-  size_t bytes;
-  if (local.address.is_v4()) {
+  size_t bytes = 0;
+  if (sa.layout.transport) {
+    // The IP header is the packet's own.
+  } else if (local.address.is_v4()) {
     bytes = WriteIpv4Template(sa.outer_header, protocol, local.address, remote.address);
     sa.checksum_part = SumWords(sa.outer_header, kIpv4HeaderBytes);
   } else {
@@ -115,11 +117,19 @@ void WriteOuter(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited
   StoreBigEndian<uint16_t>(at + ip_bytes + 4, static_cast<uint16_t>(total_bytes - ip_bytes));
 }
 
+void WriteTransport(const OutboundSa& sa, uint8_t* at, const ClearHeaders& headers,
+                    size_t total_bytes) {
+  SetFollowing(at, headers, OuterProtocol(sa.layout), total_bytes);
+  if (!sa.layout.udp_encapsulation) return;
+  uint8_t* udp = at + headers.bytes;
+  std::memcpy(udp, sa.outer_header, kUdpHeaderBytes);
+  StoreBigEndian<uint16_t>(udp + 4, static_cast<uint16_t>(total_bytes - headers.bytes));
+}
+
 void DescribeOuter(rte_mbuf* mbuf, bool udp, PacketContext& context) {
   const uint8_t* outer = DataOf(mbuf);
   context.family = outer[0] >> 4;
   context.protocol = udp ? IPPROTO_UDP : IPPROTO_ESP;
-  context.l4_offset = context.family == 4 ? kIpv4HeaderBytes : kIpv6HeaderBytes;
   context.source_port = udp ? LoadBigEndian<uint16_t>(outer + context.l4_offset) : uint16_t{0};
   context.destination_port =
       udp ? LoadBigEndian<uint16_t>(outer + context.l4_offset + 2) : uint16_t{0};
@@ -128,11 +138,12 @@ void DescribeOuter(rte_mbuf* mbuf, bool udp, PacketContext& context) {
 
 void WriteOuterUdpChecksum(rte_mbuf* mbuf) {
   const ByteSpan packet = SpanOf(mbuf);
-  const ByteSpan udp = packet.subspan(kIpv6HeaderBytes);
+  const size_t offset = ContextOf(mbuf).l4_offset;
+  const ByteSpan udp = packet.subspan(offset);
   const uint16_t sum =
       OnesSumWithPseudoHeader(packet.subspan(8, 16), packet.subspan(24, 16), IPPROTO_UDP, udp);
   const uint16_t checksum = UdpChecksumFrom(sum);
-  std::memcpy(DataOf(mbuf) + kIpv6HeaderBytes + 6, &checksum, sizeof(checksum));
+  std::memcpy(DataOf(mbuf) + offset + 6, &checksum, sizeof(checksum));
 }
 
 }  // namespace sekisho::fastpath

@@ -10,6 +10,7 @@
 #include "common/endpoint.h"
 #include "fastpath/packet_context.h"
 #include "fastpath/sa.h"
+#include "fastpath/transport_header.h"
 
 namespace sekisho::fastpath {
 
@@ -28,8 +29,13 @@ Inherited InheritedFrom(const uint8_t* inner, uint8_t family);
 void WriteOuter(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited inherited,
                 uint64_t sequence);
 
+// Transport mode: the same of a packet whose own headers stand at `at`, with room for UDP behind
+// them where encapsulated.
+void WriteTransport(const OutboundSa& sa, uint8_t* at, const ClearHeaders& headers,
+                    size_t total_bytes);
+
 // The context of what is an IP packet of ours from now on. Read from the packet: the SA may have
-// been moved to other ends while it was with the crypto backend.
+// been moved to other ends while it was with the crypto backend. Requires: l4_offset is set.
 void DescribeOuter(rte_mbuf* mbuf, bool udp, PacketContext& context);
 
 // Over IPv4 the UDP checksum stays zero (RFC 3948, 2.1). Over IPv6 it is computed: a receiver or

@@ -51,8 +51,12 @@ struct PacketContext {
     InboundSa* inbound_sa;    // from SAD look-up to decapsulation
     OutboundSa* outbound_sa;  // from SPD to encapsulation
   };
+  uint64_t peer;            // decapsulated: whose SA it came out of (InboundSaParameters::peer)
   uint64_t sequence;        // of the ESP packet, 64 bits where ESN
   bool decapsulated;        // came out of one of our inbound SAs
+  bool transport;           // and the last of these was in transport mode
+  uint8_t layers;           // SAs that it came out of
+  bool learns_flow;         // and several peers of such SAs may look alike (flow_table.h)
   bool ours;                // made here (IKE, ICMP, ARP, ND)
   bool answers_clear;       // ours, and repeats only what came in clear by an outside port
   bool fragment;            // an IP fragment: its ports cannot be seen, and are 0 here

@@ -341,9 +341,11 @@ bool ClassifyLocal(rte_mbuf* mbuf, const LocalAddresses& local, PacketContext& c
   }
   if (!ClassifyUpperLayer(mbuf, group, context)) return false;
   // Neighbour discovery goes to groups; nothing else that is sent to one is for us. And a tunnel
-  // carries no link of ours, and no tunnel of ours.
+  // carries no link of ours, and no tunnel of ours; but one header may stand behind another.
+  const bool nested =
+      context.transport && context.kind == PacketKind::kEsp && context.layers < kIpsecLayersMax;
   if ((group && context.kind != PacketKind::kNd) ||
-      (context.decapsulated && context.kind != PacketKind::kIcmpEcho)) {
+      (context.decapsulated && context.kind != PacketKind::kIcmpEcho && !nested)) {
     context.kind = PacketKind::kLocal;
   }
   return true;

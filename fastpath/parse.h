@@ -13,6 +13,8 @@
 namespace sekisho::fastpath {
 
 inline constexpr int kIpv6ExtensionHeadersMax = 8;
+// Of one packet; what is for us below that is not ours to unwrap.
+inline constexpr uint8_t kIpsecLayersMax = 4;
 inline constexpr size_t kEthernetHeaderBytes = 14;
 inline constexpr size_t kNonEspMarkerBytes = 4;  // RFC 3948, 2.2
 
@@ -29,7 +31,7 @@ bool ParseIp(rte_mbuf* mbuf, PacketContext& context);
 
 // Requires: ParseIp() succeeded. Is it for us, and then what is it? Sets kind, and for UDP to us
 // checks length and checksum and cuts the packet to its UDP length. Out of a tunnel only echo
-// requests are for us: everything else there is kLocal.
+// requests are for us, and out of an SA in transport mode ESP besides: everything else is kLocal.
 bool ClassifyLocal(rte_mbuf* mbuf, const LocalAddresses& local, PacketContext& context);
 
 // Requires: ParseIp() succeeded.

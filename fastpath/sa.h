@@ -47,8 +47,9 @@ struct EspLayout {
   bool udp_encapsulation = false;
   uint8_t outer_family = 0;  // 4 or 6
   uint8_t salt[4] = {};      // the start of each nonce or counter block; CCM's last byte is 0
+  bool transport = false;    // IpsecMode::kTransport
 };
-static_assert(sizeof(EspLayout) == 12);
+static_assert(sizeof(EspLayout) == 13);
 
 struct alignas(kCacheLine) InboundSa {
   Be32 active_spi;  // 0 while it takes no packets; worker only
@@ -68,12 +69,17 @@ struct alignas(kCacheLine) InboundSa {
   uint32_t retiring_next = 0;     // list of removed SAs with packets in flight
   uint64_t move_quiet_until = 0;  // TSC: no kPeerMoved before
   Endpoint remote;                // where authenticated packets come from, as last reported
+  // Transport mode behind NAT: the sum of the addresses that the peer's transport checksums cover.
+  uint16_t original_sum = 0;
+  bool original_known = false;  // what came in UDP without this has its checksum made anew
+  uint64_t peer = 0;            // InboundSaParameters::peer
 };
 static_assert(offsetof(InboundSa, window) == kCacheLine);
 static_assert(offsetof(InboundSa, spi) == 2 * kCacheLine);
 static_assert(sizeof(InboundSa) == 3 * kCacheLine);
 
-// Outer IP header and, where encapsulated, UDP header. IPv6 and UDP: 48 bytes.
+// Outer IP header and, where encapsulated, UDP header. IPv6 and UDP: 48 bytes. In transport mode
+// UDP's alone, as the IP header is the packet's.
 inline constexpr size_t kOuterHeaderMax = 48;
 
 struct alignas(kCacheLine) OutboundSa {
@@ -100,26 +106,29 @@ struct alignas(kCacheLine) OutboundSa {
   uint32_t retiring_next = 0;
   bool active = false;
   Endpoint local, remote;
+  uint64_t peer = 0;  // OutboundSaParameters::peer
 };
 static_assert(offsetof(OutboundSa, outer_header) == kCacheLine);
 static_assert(offsetof(OutboundSa, sequence_next) == 2 * kCacheLine);
 static_assert(offsetof(OutboundSa, slot) == 3 * kCacheLine);
 static_assert(sizeof(OutboundSa) == 4 * kCacheLine);
 
-// Bytes of the whole outer IP packet around an inner packet of `inner_bytes`.
-inline size_t EncapsulatedSize(const OutboundSa& sa, size_t inner_bytes) {
+// Bytes of the whole packet that protection makes of one of `inner_bytes`. `clear_bytes`: of the
+// headers that stay in front in transport mode (fastpath/transport_header.h); 0 in tunnel mode.
+inline size_t EncapsulatedSize(const OutboundSa& sa, size_t inner_bytes, size_t clear_bytes = 0) {
   const size_t align = sa.layout.align_bytes;
-  const size_t encrypted = (inner_bytes + 2 + align - 1) & ~(align - 1);
-  return sa.outer_bytes + 8u + sa.layout.iv_bytes + encrypted + sa.layout.icv_bytes;
+  const size_t encrypted = (inner_bytes - clear_bytes + 2 + align - 1) & ~(align - 1);
+  return clear_bytes + sa.outer_bytes + 8u + sa.layout.iv_bytes + encrypted + sa.layout.icv_bytes;
 }
 
-// The largest inner packet whose outer packet is at most `outer_bytes`; 0 where none is.
-inline size_t InnerSizeMax(const OutboundSa& sa, size_t outer_bytes) {
-  const size_t around = sa.outer_bytes + 8u + sa.layout.iv_bytes + sa.layout.icv_bytes;
+// The largest packet that protection makes one of at most `outer_bytes` of; 0 where none is.
+inline size_t InnerSizeMax(const OutboundSa& sa, size_t outer_bytes, size_t clear_bytes = 0) {
+  const size_t around =
+      clear_bytes + sa.outer_bytes + 8u + sa.layout.iv_bytes + sa.layout.icv_bytes;
   if (outer_bytes <= around) return 0;
   const size_t align = sa.layout.align_bytes;
   const size_t encrypted = (outer_bytes - around) & ~(align - 1);
-  return encrypted <= 2 ? 0 : encrypted - 2;
+  return encrypted <= 2 ? 0 : encrypted - 2 + clear_bytes;
 }
 
 // What an SA is installed from, checked for what no SA could be made of: key lengths, ends of two

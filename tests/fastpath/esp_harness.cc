@@ -54,6 +54,8 @@ Parameters ParametersOf(const TestSa& sa, Spi spi) {
   parameters.local_endpoint = sa.local_endpoint;
   parameters.remote_endpoint = sa.remote_endpoint;
   parameters.udp_encapsulation = sa.udp_encapsulation;
+  parameters.mode = sa.mode;
+  parameters.peer = sa.peer;
   return parameters;
 }
 
@@ -91,7 +93,10 @@ SecretBytes TestIntegrityKey(const IpsecSuite& suite) {
 }
 
 InboundSaParameters InboundParameters(const TestSa& sa, Spi spi) {
-  return ParametersOf<InboundSaParameters>(sa, spi);
+  auto parameters = ParametersOf<InboundSaParameters>(sa, spi);
+  parameters.original_local = sa.original_local;
+  parameters.original_remote = sa.original_remote;
+  return parameters;
 }
 
 OutboundSaParameters OutboundParameters(const TestSa& sa, Spi spi) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct TestSa {
   Endpoint local_endpoint = {Address("203.0.113.1"), 4500};
   Endpoint remote_endpoint = {Address("198.51.100.7"), 40001};
   bool udp_encapsulation = false;
+  IpsecMode mode = IpsecMode::kTunnel;
+  std::optional<IpAddress> original_local, original_remote;  // inbound
+  uint64_t peer = 0;
   SaLifetimes lifetimes;
 };
 OutboundSaParameters OutboundParameters(const TestSa& sa, Spi spi);

@@ -10,7 +10,6 @@ packets can be compared byte by byte; only those of CBC are arbitrary, as they a
 design. scapy has no GMAC: those packets are its NULL ones, with the ICV and IV of RFC 4543 from
 the Python package `cryptography`, as are the shorter ICVs of GCM.
 """
-import hashlib
 import hmac
 import sys
 
@@ -18,36 +17,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from scapy.all import IP, IPv6, UDP, Raw, raw
 from scapy.layers.ipsec import ESP, SecurityAssociation
 
-SPI = 0x04000007
-SUITES = {  # name: (scapy cipher, key bytes with salt, scapy integrity, key bytes)
-    "aes128gcm16": ("AES-GCM", 20, None, 0),
-    "aes256gcm16": ("AES-GCM", 36, None, 0),
-    "chacha20poly1305": ("CHACHA20-POLY1305", 36, None, 0),
-    "aes128-sha256": ("AES-CBC", 16, "SHA2-256-128", 32),
-    "aes256-sha384": ("AES-CBC", 32, "SHA2-384-192", 48),
-    "aes256-sha512": ("AES-CBC", 32, "SHA2-512-256", 64),
-}
+from make_vectors_keys import SPI, SUITES, key, literal
+
 HASHES = {"HMAC-SHA1-96": ("sha1", 12), "SHA2-256-128": ("sha256", 16),
           "SHA2-384-192": ("sha384", 24), "SHA2-512-256": ("sha512", 32)}
-for bits, icvs in ((128, (8, 12, 16)), (192, (16, 12)), (256, (12, 8))):
-    for icv in icvs:
-        SUITES[f"aes{bits}gcm{icv}"] = ("AES-GCM", bits // 8 + 4, None, 0)
-for bits, icvs in ((128, (8, 12, 16)), (192, (16,)), (256, (16, 8))):
-    for icv in icvs:
-        SUITES[f"aes{bits}ccm{icv}"] = ("AES-CCM", bits // 8 + 3, None, 0)
-for bits in (128, 192, 256):
-    SUITES[f"aes{bits}gmac"] = ("GMAC", bits // 8 + 4, None, 0)
-SUITES |= {
-    "aes128ctr-sha1": ("AES-CTR", 20, "HMAC-SHA1-96", 20),
-    "aes192ctr-sha256": ("AES-CTR", 28, "SHA2-256-128", 32),
-    "aes256ctr-sha512": ("AES-CTR", 36, "SHA2-512-256", 64),
-    "aes192-sha1": ("AES-CBC", 24, "HMAC-SHA1-96", 20),
-    "null-sha1": ("NULL", 0, "HMAC-SHA1-96", 20),
-    "null-sha256": ("NULL", 0, "SHA2-256-128", 32),
-    "null-sha384": ("NULL", 0, "SHA2-384-192", 48),
-    "null-sha512": ("NULL", 0, "SHA2-512-256", 64),
-    "3des-sha256": ("3DES", 24, "SHA2-256-128", 32),
-}
 OUTER = {
     "v4": IP(src="198.51.100.7", dst="203.0.113.1", ttl=64),
     "v6": IPv6(src="2001:db8:7::7", dst="2001:db8:113::1", hlim=64),
@@ -58,14 +31,6 @@ INNER = {
     "v6": IPv6(src="2001:db8:99::5", dst="2001:db8:10::9", hlim=63)
     / UDP(sport=1234, dport=53) / Raw(b"sekisho: who goes there, then?"),
 }
-
-
-def key(label, size):
-    stream, counter = b"", 0
-    while len(stream) < size:
-        stream += hashlib.sha256(f"{label}-{counter}".encode()).digest()
-        counter += 1
-    return stream[:size]
 
 
 def adjust(packet, by):
@@ -122,12 +87,6 @@ def make(name, outer, inner, natt, esn, sequence):
         signed = data[20:-icv_bytes] + high
         data = data[:-icv_bytes] + hmac.digest(integrity_key, signed, hash_name)[:icv_bytes]
     return encryption_key, integrity_key, raw(INNER[inner]), data
-
-
-def literal(data):
-    text = data.hex()
-    lines = [text[i:i + 80] for i in range(0, len(text), 80)] or [""]
-    return "\n     ".join(f'"{line}"' for line in lines)
 
 
 CASES = [(name, "v4", "v4", False, False, 1)
