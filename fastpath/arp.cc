@@ -58,9 +58,13 @@ void ArpOne(Worker& worker, rte_mbuf* mbuf) {
   const auto sender = IpAddress::V4(Be32::FromRaw(arp.arp_data.arp_sip).host());
   const auto target = IpAddress::V4(Be32::FromRaw(arp.arp_data.arp_tip).host());
   // A sender of 0.0.0.0 only probes (RFC 5227, 2.1.1): answered, and nothing to be learnt.
-  const bool on_link = worker.local->IsOnLink(port, sender);
-  const bool for_us = worker.local->IsOnPort(port, target) &&
-                      worker.local->Find(sender) == nullptr && (on_link || sender.is_any());
+  // The machine's own stack asks for the way to anybody: we are it.
+  const bool host = port == worker.host.port;
+  const bool on_link = !host && worker.local->IsOnLink(port, sender);
+  const bool for_us = host ? worker.local->Find(target) == nullptr && !sender.is_any()
+                           : worker.local->IsOnPort(port, target) &&
+                                 worker.local->Find(sender) == nullptr &&
+                                 (on_link || sender.is_any());
   // RFC 826: news of a neighbour that we have is taken from any packet; a new one only from a
   // request to us, or any host on the link could fill our table.
   const bool asks_us = for_us && operation == RTE_ARP_OP_REQUEST;

@@ -68,7 +68,13 @@ absl::Status FastPath::Impl::CheckConfig() const {
         absl::StrCat("workers: found ", config.worker_lcores.size(), " cores, want exactly 1"));
   }
   std::set<IpAddress> addresses;
+  bool host = false;
   for (const PortConfig& port : config.ports) {
+    if (port.side == PortSide::kHost && (std::exchange(host, true) || !port.addresses.empty())) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("port ", port.name, ": found a second host port, or one with addresses, ",
+                       "want one at most, and the addresses at the ports they are reached by"));
+    }
     bool v6 = false;
     for (const InterfaceAddress& address : port.addresses) {
       v6 |= address.address.is_v6();
@@ -107,8 +113,11 @@ absl::Status FastPath::Impl::MakePools() {
 absl::Status FastPath::Impl::OpenPorts() {
   for (const PortConfig& port : config.ports) {
     SEKISHO_ASSIGN_OR_RETURN(Port opened, Port::Open(port, /*queues=*/1, packets.get()));
-    local.AddPort(PortId{static_cast<uint16_t>(ports.size())}, port.side, opened.mac(),
-                  port.addresses);
+    // The link-local address of the host port is the host's.
+    if (port.side != PortSide::kHost) {
+      local.AddPort(PortId{static_cast<uint16_t>(ports.size())}, port.side, opened.mac(),
+                    port.addresses);
+    }
     ports.push_back(std::move(opened));
   }
   return absl::OkStatus();
@@ -147,7 +156,13 @@ absl::Status FastPath::Impl::MakeWorker() {
     port.side = config.ports[i].side;
     port.mtu = config.ports[i].mtu;
     port.mac = ports[i].mac();
+    if (port.side == PortSide::kHost) {
+      worker->host = {PortId{static_cast<uint16_t>(i)}, {}};
+      worker->host_mac = port.mac;
+    }
   }
+  worker->flows = FlowTable(std::min<size_t>(config.flows_max, FlowTable::kFlowsMax), tsc_hz,
+                            static_cast<uint32_t>(rte_rand()));
   worker->esp.id = worker->id;
   worker->esp.inbound = inbound.get();
   worker->esp.outbound = outbound.get();

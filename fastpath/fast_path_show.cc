@@ -49,6 +49,7 @@ Accounting FastPath::GetAccounting() const {
   Accounting accounting = {.received = counters.received.Get(),
                            .made_here = counters.made_here.Get(),
                            .sent = counters.sent.Get(),
+                           .delivered = counters.delivered.Get(),
                            .punted = counters.punted.Get(),
                            .consumed = counters.consumed.Get(),
                            .held = counters.held.Get()};

@@ -1,10 +1,12 @@
 #include "fastpath/forward.h"
 
 #include "fastpath/dispose.h"
+#include "fastpath/follow_flows.h"
 #include "fastpath/icmp_error.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
 #include "fastpath/protect.h"
+#include "fastpath/punt.h"
 #include "fastpath/reassemble.h"
 #include "fastpath/transmit.h"
 
@@ -23,6 +25,21 @@ DropReason Denial(const Worker& worker, const PacketContext& context) {
       break;
   }
   return DropReason::kSpdDiscard;
+}
+
+bool IsOptional(const Worker& worker, const PacketContext& context) {
+  return worker.tables->spd->is_optional(context.policy);
+}
+
+// The same of what came in clear. Under an optional policy that is allowed, and its answers are to
+// go the same way; where it cannot be told apart from another's it is dropped here, and false
+// returned.
+bool Admit(Worker& worker, rte_mbuf* mbuf, DropReason& denial) {
+  const PacketContext& context = ContextOf(mbuf);
+  denial = Denial(worker, context);
+  if (!IsOptional(worker, context)) return true;
+  denial = DropReason::kNone;
+  return FollowClear(worker, mbuf);
 }
 
 void CountHit(const Worker& worker, const PacketContext& context) {
@@ -50,9 +67,9 @@ void AdmitTransit(Worker& worker, Burst burst, PacketList& admitted) {
   }
   worker.tables->spd->ClassifyInbound(clear.burst());
   for (rte_mbuf* mbuf : clear.burst()) {
-    const PacketContext& context = ContextOf(mbuf);
-    CountHit(worker, context);
-    const DropReason denial = Denial(worker, context);
+    CountHit(worker, ContextOf(mbuf));
+    DropReason denial;
+    if (!Admit(worker, mbuf, denial)) continue;
     if (denial != DropReason::kNone) {
       Drop(worker, mbuf, denial);
     } else {
@@ -79,6 +96,11 @@ bool CountDownTtl(rte_mbuf* mbuf, const PacketContext& context) {
 bool RouteOne(Worker& worker, rte_mbuf* mbuf) {
   PacketContext& context = ContextOf(mbuf);
   const IpAddress destination = DestinationOf(mbuf, context);
+  // An ICMP error about what the machine's own stack sent.
+  if (context.ours && worker.host.port != kNoPort && worker.local->Find(destination) != nullptr) {
+    context.next_hop = &worker.host;
+    return true;
+  }
   // RFC 4291, 2.5.6; RFC 3927, 2.7: these stay on their link.
   if (!context.ours && (destination.is_link_local() || SourceOf(mbuf, context).is_link_local())) {
     Drop(worker, mbuf, DropReason::kIpMartian);
@@ -94,7 +116,7 @@ bool RouteOne(Worker& worker, rte_mbuf* mbuf) {
 
 bool PassTtl(Worker& worker, rte_mbuf* mbuf) {
   const PacketContext& context = ContextOf(mbuf);
-  if (context.ours || CountDownTtl(mbuf, context)) return true;
+  if (context.ours || CameFromHost(worker, context) || CountDownTtl(mbuf, context)) return true;
   SendTimeExceeded(worker, mbuf);
   Drop(worker, mbuf, DropReason::kIpTtlExceeded);
   return false;
@@ -113,6 +135,24 @@ void RouteTransit(Worker& worker, Burst burst, PacketList& inside, PacketList& o
   }
 }
 
+// What PROTECT claims goes back by the flow that it belongs to, else by the SAs' selectors.
+void DecideProtected(Worker& worker, rte_mbuf* mbuf, PacketList& clear, PacketList& protect) {
+  const bool optional = IsOptional(worker, ContextOf(mbuf));
+  switch (FindWayBack(worker, mbuf)) {
+    case WayBack::kSa:
+      return protect.Add(mbuf);
+    case WayBack::kUnknown:
+      return (optional ? clear : protect).Add(mbuf);
+    case WayBack::kClear:
+      if (optional) return clear.Add(mbuf);
+      break;  // the policy has changed
+    case WayBack::kNoSa:
+      break;
+  }
+  ReportAcquire(worker, mbuf);
+  Drop(worker, mbuf, DropReason::kSpdNoSa);
+}
+
 void DecideOutbound(Worker& worker, Burst burst, PacketList& clear, PacketList& protect) {
   worker.tables->spd->ClassifyOutbound(burst);
   for (rte_mbuf* mbuf : burst) {
@@ -120,7 +160,7 @@ void DecideOutbound(Worker& worker, Burst burst, PacketList& clear, PacketList& 
     CountHit(worker, context);
     const DropReason denial = Denial(worker, context);
     if (denial == DropReason::kSpdClearInbound) {
-      protect.Add(mbuf);
+      DecideProtected(worker, mbuf, clear, protect);
     } else if (denial == DropReason::kNone || context.answers_clear) {
       clear.Add(mbuf);
     } else {
@@ -159,7 +199,7 @@ void RouteOwn(Worker& worker, Burst burst) {
   Deliver(worker, routed.burst());
 }
 
-void AdmitLocal(Worker& worker, Burst burst, PacketList& admitted) {
+void AdmitLocal(Worker& worker, Burst burst, PacketList& admitted, ForWhom for_whom) {
   PacketList clear;
   for (rte_mbuf* mbuf : burst) {
     (CameInClear(worker, ContextOf(mbuf)) ? clear : admitted).Add(mbuf);
@@ -169,10 +209,12 @@ void AdmitLocal(Worker& worker, Burst burst, PacketList& admitted) {
   for (rte_mbuf* mbuf : clear.burst()) {
     const PacketContext& context = ContextOf(mbuf);
     const LocalAddresses::Entry* entry = worker.local->Find(DestinationOf(mbuf, context));
-    const DropReason denial =
-        worker.tables == nullptr ? DropReason::kSpdNoPolicy : Denial(worker, context);
-    const bool outside = entry != nullptr && entry->side == PortSide::kOutside;
-    if (denial == DropReason::kNone || (outside && denial != DropReason::kSpdClearInbound)) {
+    DropReason denial = DropReason::kSpdNoPolicy;
+    if (worker.tables != nullptr && !Admit(worker, mbuf, denial)) continue;
+    const bool answered = for_whom == ForWhom::kWorker && entry != nullptr &&
+                          entry->side == PortSide::kOutside &&
+                          denial != DropReason::kSpdClearInbound;
+    if (denial == DropReason::kNone || answered) {
       admitted.Add(mbuf);
     } else {
       Drop(worker, mbuf, denial);

@@ -22,9 +22,14 @@ void Forward(Worker& worker, Burst burst);
 // Takes packets of our own that policy has no say in: ESP and IKE. Requires: at most kBurstMax.
 void RouteOwn(Worker& worker, Burst burst);
 
+// Who takes a packet that is for us: the worker, which answers, or the machine's own stack.
+enum class ForWhom : uint8_t { kWorker, kHost };
+
 // Takes packets for ourselves. Those that came through the right door are in `admitted`: what comes
 // in clear from outside may not be what policy wants protected, and reaches the addresses of our
-// inside ports only where policy bypasses it.
-void AdmitLocal(Worker& worker, Burst burst, PacketList& admitted);
+// inside ports only where policy bypasses it. The host has nothing in clear from outside but what a
+// policy lets in, to whatever address.
+void AdmitLocal(Worker& worker, Burst burst, PacketList& admitted,
+                ForWhom for_whom = ForWhom::kWorker);
 
 }  // namespace sekisho::fastpath

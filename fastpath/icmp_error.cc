@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "fastpath/checksum.h"
 #include "fastpath/dispose.h"
@@ -48,19 +49,27 @@ bool MayTell(rte_mbuf* about, const PacketContext& context) {
          !destination.is_broadcast();
 }
 
+std::optional<IpAddress> Copy(const IpAddress* address) {
+  return address == nullptr ? std::nullopt : std::optional(*address);
+}
+
 // An address of the port that the packet came in on; what came through a tunnel is told from an
 // inside address, because that is what the tunnel's selectors allow.
-const IpAddress* SourceFor(const Worker& worker, const PacketContext& context, IpFamily family) {
+// The machine's own stack would take nothing from its own address: it is told in the name of
+// whomever it sent to.
+std::optional<IpAddress> SourceFor(const Worker& worker, rte_mbuf* about, IpFamily family) {
+  const PacketContext& context = ContextOf(about);
+  if (CameFromHost(worker, context)) return DestinationOf(about, context);
   const auto in = static_cast<size_t>(context.port_in);
   if (in < worker.port_count && !context.decapsulated) {
-    return worker.local->SourceOn(context.port_in, family);
+    return Copy(worker.local->SourceOn(context.port_in, family));
   }
   for (size_t i = 0; i < worker.port_count; ++i) {
     if (worker.ports[i].side != PortSide::kInside) continue;
     const IpAddress* source = worker.local->SourceOn(PortId{static_cast<uint16_t>(i)}, family);
-    if (source != nullptr) return source;
+    if (source != nullptr) return *source;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 void WriteError(uint8_t* icmp, const Error& error, ByteSpan quoted) {
@@ -76,8 +85,8 @@ void Send(Worker& worker, rte_mbuf* about, const Error& error) {
   if (!MayTell(about, context) || worker.made.room() == 0) return;
   const bool v4 = context.family == 4;
   const IpFamily family = v4 ? IpFamily::kIpv4 : IpFamily::kIpv6;
-  const IpAddress* source = SourceFor(worker, context, family);
-  if (source == nullptr || !worker.budgets.icmp_error.Take()) return;
+  const std::optional<IpAddress> source = SourceFor(worker, about, family);
+  if (!source.has_value() || !worker.budgets.icmp_error.Take()) return;
 
   const IpAddress destination = SourceOf(about, context);
   const size_t header_bytes = IpHeaderBytes(family);

@@ -140,12 +140,15 @@ void NdOne(Worker& worker, rte_mbuf* mbuf) {
   if (!message.has_value()) return Drop(worker, mbuf, DropReason::kNdMalformed);
   const bool solicitation = message->type == kSolicitation;
   const IpAddress& neighbour = solicitation ? message->source : message->target;
+  // The machine's own stack asks for the way to anybody: we are it. That it looks for duplicates of
+  // our addresses is its right, and no other one has them there.
+  const bool host = port == worker.host.port;
   const bool on_link =
-      worker.local->IsOnLink(port, neighbour) && worker.local->Find(neighbour) == nullptr;
-  if (solicitation && !worker.local->IsOnPort(port, message->target)) {
-    return Drop(worker, mbuf, DropReason::kLocalUnwanted);
-  }
-  if (solicitation && !on_link && !neighbour.is_any()) {
+      !host && worker.local->IsOnLink(port, neighbour) && worker.local->Find(neighbour) == nullptr;
+  const bool asks_us = host ? worker.local->Find(message->target) == nullptr && !neighbour.is_any()
+                            : worker.local->IsOnPort(port, message->target);
+  if (solicitation && !asks_us) return Drop(worker, mbuf, DropReason::kLocalUnwanted);
+  if (solicitation && !host && !on_link && !neighbour.is_any()) {
     return Drop(worker, mbuf, DropReason::kNdMalformed);
   }
   // RFC 4861, 7.2.5: an advertisement tells us about a neighbour that we asked for or have, and

@@ -214,7 +214,11 @@ void ClassifyFamily(const rte_acl_ctx* acl, Burst burst) {
 void Spd::FreeAcl::operator()(rte_acl_ctx* acl) const { rte_acl_free(acl); }
 
 Spd::Spd(std::vector<Policy> policies) : policies_(std::move(policies)) {
-  for (const Policy& policy : policies_) actions_.push_back(policy.action);
+  for (const Policy& policy : policies_) {
+    actions_.push_back(policy.action);
+    optional_.push_back(policy.action == PolicyAction::kProtect && policy.optional);
+    has_optional_ |= optional_.back();
+  }
 }
 
 Spd::~Spd() = default;

@@ -38,6 +38,9 @@ class Spd {
 
   // Requires: policy < policies().size().
   PolicyAction action(uint32_t policy) const { return actions_[policy]; }
+  // Policy::optional; false for kNoPolicy.
+  bool is_optional(uint32_t policy) const { return policy != kNoPolicy && optional_[policy]; }
+  bool has_optional() const { return has_optional_; }
   const std::vector<Policy>& policies() const { return policies_; }
 
  private:
@@ -51,7 +54,9 @@ class Spd {
 
   std::vector<Policy> policies_;
   std::vector<PolicyAction> actions_;  // apart from the rest, which is large
-  std::array<Acl, 2> ipv4_, ipv6_;     // outbound, inbound; null: no rule
+  std::vector<bool> optional_;         // PROTECT, and only where the peer does
+  bool has_optional_ = false;
+  std::array<Acl, 2> ipv4_, ipv6_;  // outbound, inbound; null: no rule
 };
 
 }  // namespace sekisho::fastpath

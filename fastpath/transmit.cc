@@ -36,6 +36,7 @@ void Wait(Worker& worker, PortId port, const IpAddress& address, Neighbour& neig
 }
 
 void SendToNeighbour(Worker& worker, rte_mbuf* mbuf, const NextHop& hop) {
+  if (hop.port == worker.host.port) return SendTo(worker, hop.port, worker.host_mac, mbuf);
   const IpAddress address =
       hop.gateway.has_value() ? *hop.gateway : DestinationOf(mbuf, ContextOf(mbuf));
   Neighbour* neighbour = worker.neighbours.FindOrAdd(hop.port, address);
@@ -86,7 +87,7 @@ void FlushPort(Worker& worker, WorkerPort& port) {
   }
   port.sent_packets.Add(sent);
   port.sent_bytes.Add(bytes);
-  worker.counters.sent.Add(sent);
+  (port.side == PortSide::kHost ? worker.counters.delivered : worker.counters.sent).Add(sent);
 }
 
 }  // namespace

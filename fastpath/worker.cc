@@ -9,8 +9,10 @@
 #include "fastpath/dispose.h"
 #include "fastpath/esp_decap.h"
 #include "fastpath/esp_encap.h"
+#include "fastpath/follow_flows.h"
 #include "fastpath/forward.h"
 #include "fastpath/hand_over.h"
+#include "fastpath/host.h"
 #include "fastpath/icmp_echo.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/nd.h"
@@ -26,8 +28,19 @@ constexpr int kHousekeepingPerSecond = 10;
 
 // The packets of one burst, by what happens to them next.
 struct Sorted {
-  PacketList transit, ike, esp, fragments, echo, arp, nd;
+  PacketList transit, ike, esp, fragments, echo, arp, nd, local;
 };
+
+// Is it for us? From the host port everything is by us.
+bool Classify(Worker& worker, const WorkerPort& in, rte_mbuf* mbuf) {
+  PacketContext& context = ContextOf(mbuf);
+  const bool arp = context.kind == PacketKind::kArp;
+  if (in.side == PortSide::kHost) {
+    LearnHostMac(worker, mbuf);
+    return arp || TakeFromHost(worker, mbuf);
+  }
+  return arp || ClassifyLocal(mbuf, *worker.local, context);
+}
 
 // parse: frame by frame, from bytes to a context. What fails is dropped.
 void Parse(Worker& worker, PortId port, Burst burst, PacketList& parsed) {
@@ -43,8 +56,7 @@ void Parse(Worker& worker, PortId port, Burst burst, PacketList& parsed) {
       Drop(worker, mbuf, DropReason::kNoMbuf);
       continue;
     }
-    if (ParseFrame(mbuf, in.mac, context) &&
-        (context.kind == PacketKind::kArp || ClassifyLocal(mbuf, *worker.local, context))) {
+    if (ParseFrame(mbuf, in.mac, context) && Classify(worker, in, mbuf)) {
       parsed.Add(mbuf);
     } else {
       Drop(worker, mbuf, context.reason);
@@ -82,7 +94,7 @@ void Sort(Worker& worker, Burst burst, Sorted& sorted) {
         sorted.echo.Add(mbuf);
         break;
       case PacketKind::kLocal:
-        Drop(worker, mbuf, DropReason::kLocalUnwanted);
+        sorted.local.Add(mbuf);
         break;
     }
   }
@@ -120,6 +132,7 @@ void Dispatch(Worker& worker, Burst burst, PacketList& whole) {
   Echo(worker, sorted.echo.burst());
   Arp(worker, sorted.arp.burst());
   Nd(worker, sorted.nd.burst());
+  DeliverUp(worker, sorted.local.burst());
   for (rte_mbuf* fragment : sorted.fragments.burst()) {
     rte_mbuf* mbuf = Reassemble(worker, fragment);
     if (mbuf == nullptr) continue;
@@ -163,11 +176,12 @@ bool Receive(Worker& worker, PortId port) {
 bool CollectDecrypted(Worker& worker) {
   bool any = false;
   for (;;) {
-    PacketList passed, dropped, inner;
+    PacketList passed, dropped, followed, inner;
     if (EspDecapFinish(worker.esp, passed, dropped) == 0) return any;
     any = true;
     DropAll(worker, dropped);
-    for (rte_mbuf* mbuf : passed.burst()) {
+    FollowDecapsulated(worker, passed.burst(), followed);
+    for (rte_mbuf* mbuf : followed.burst()) {
       PacketContext& context = ContextOf(mbuf);
       if (ClassifyLocal(mbuf, *worker.local, context)) {
         inner.Add(mbuf);
@@ -249,6 +263,7 @@ void StartRound(Worker& worker) {
   if (worker.now_tsc >= worker.next_housekeeping_tsc) {
     worker.next_housekeeping_tsc = worker.now_tsc + rte_get_tsc_hz() / kHousekeepingPerSecond;
     ExpireFragments(worker);
+    worker.flows.Expire(worker.now_tsc);
     SampleLinks(worker);
   }
 }

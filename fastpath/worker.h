@@ -16,6 +16,7 @@
 #include "fastpath/counter.h"
 #include "fastpath/esp_worker.h"
 #include "fastpath/fast_path.h"
+#include "fastpath/flow_table.h"
 #include "fastpath/local_addresses.h"
 #include "fastpath/neighbour_table.h"
 #include "fastpath/packet_list.h"
@@ -50,8 +51,8 @@ struct Budgets {
 };
 
 struct WorkerCounters {
-  Counter received, made_here, sent, punted, consumed, held;           // see Accounting
-  std::array<std::array<Counter, kDropReasons>, kPortsMax + 1> drops;  // by port in, then reason
+  Counter received, made_here, sent, delivered, punted, consumed, held;  // see Accounting
+  std::array<std::array<Counter, kDropReasons>, kPortsMax + 1> drops;    // by port in, then reason
 };
 
 struct Worker {
@@ -79,6 +80,11 @@ struct Worker {
   uint32_t tables_index = 0;
   bool tables_unsaid = false;  // kTablesSwapped is still to be said
   EspWorker esp;
+  FlowTable flows;
+  // The way to this machine's own stack; port kNoPort without a host port. Its MAC address is the
+  // port's, as a tap's is, until a frame from there says otherwise.
+  NextHop host = {kNoPort, {}};
+  MacAddress host_mac = {};
   NeighbourTable neighbours;
   ReassemblyTable reassembly;
   Budgets budgets;
@@ -108,6 +114,9 @@ inline bool CameInClear(const Worker& worker, const PacketContext& context) {
   const WorkerPort* port = PortIn(worker, context);
   return !context.ours && !context.decapsulated && port != nullptr &&
          port->side == PortSide::kOutside;
+}
+inline bool CameFromHost(const Worker& worker, const PacketContext& context) {
+  return !context.ours && context.port_in == worker.host.port && worker.host.port != kNoPort;
 }
 inline WorkerPort& PortAt(Worker& worker, PortId port) {
   SEKISHO_DCHECK(static_cast<size_t>(port) < worker.port_count);

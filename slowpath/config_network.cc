@@ -1,6 +1,7 @@
 // The sections about the network: ports, routes, pools, policies.
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -30,7 +31,7 @@ PortSettings ReadPort(const std::string& name, const ConfigNode& node) {
       device.has_value() && device->Parse(ParsePortDevice, port.device)) {
     port.port.device = port.device.name;
   }
-  if (const auto side = map.Require("side", "outside or inside")) {
+  if (const auto side = map.Require("side", "outside, inside or host")) {
     side->Parse(ParsePortSide, port.port.side);
   }
   map.ReadList("addresses", InterfaceAddress::Parse, port.port.addresses);
@@ -42,6 +43,11 @@ PortSettings ReadPort(const std::string& name, const ConfigNode& node) {
                            " on a port with IPv6 addresses"));
   }
   map.Finish();
+  if (port.port.side == fastpath::PortSide::kHost && !port.port.addresses.empty()) {
+    node.Fail(
+        "found addresses on the host port, want them on the ports that they are reached by; the "
+        "machine's own end of it has them too");
+  }
   return port;
 }
 
@@ -166,9 +172,12 @@ std::set<IpFamily> FamiliesOf(const TrafficSelectors& selectors) {
 void ReadPorts(ConfigMap& root, std::vector<PortSettings>& ports) {
   const auto section = root.Require("ports", "at least one port with side: outside");
   if (!section.has_value()) return;
-  bool outside = false;
+  bool outside = false, host = false;
   for (const auto& [name, node] : section->Named()) {
     PortSettings port = ReadPort(name, node);
+    if (port.port.side == fastpath::PortSide::kHost && std::exchange(host, true)) {
+      node.Fail("found a second port with side: host, want one at most");
+    }
     for (const PortSettings& earlier : ports) CheckAgainst(port, earlier, node);
     outside |= port.port.side == fastpath::PortSide::kOutside;
     ports.push_back(std::move(port));
@@ -223,6 +232,11 @@ void ReadPolicies(ConfigMap& root, std::vector<fastpath::Policy>& policies) {
     map.Read("name", ParseText, policy.name);
     if (const auto action = map.Require("action", "protect, bypass or discard")) {
       action->Parse(ParsePolicyAction, policy.action);
+    }
+    if (const auto optional = map.Take("optional");
+        optional.has_value() && optional->Parse(ParseBool, policy.optional) && policy.optional &&
+        policy.action != fastpath::PolicyAction::kProtect) {
+      optional->Fail("found optional: true without action: protect, which it is about");
     }
     for (auto* selectors : {&policy.local, &policy.remote}) {
       const char* key = selectors == &policy.local ? "local" : "remote";

@@ -136,6 +136,7 @@ absl::StatusOr<DeviceConfig> ParseCryptoDevice(absl::string_view text) {
 absl::StatusOr<fastpath::PortSide> ParsePortSide(absl::string_view text) {
   if (text == "outside") return fastpath::PortSide::kOutside;
   if (text == "inside") return fastpath::PortSide::kInside;
+  if (text == "host") return fastpath::PortSide::kHost;
   return Wanted(text, "outside or inside");
 }
 

@@ -108,6 +108,7 @@ absl::Status Gateway::Run() {
   log_.Info("stopped", {{"received", absl::StrCat(sums.received)},
                         {"made_here", absl::StrCat(sums.made_here)},
                         {"sent", absl::StrCat(sums.sent)},
+                        {"delivered", absl::StrCat(sums.delivered)},
                         {"punted", absl::StrCat(sums.punted)},
                         {"consumed", absl::StrCat(sums.consumed)},
                         {"dropped", absl::StrCat(sums.dropped)},

@@ -9,7 +9,15 @@ namespace sekisho::slowpath {
 namespace {
 
 const char* SideName(fastpath::PortSide side) {
-  return side == fastpath::PortSide::kOutside ? "outside" : "inside";
+  switch (side) {
+    case fastpath::PortSide::kOutside:
+      return "outside";
+    case fastpath::PortSide::kInside:
+      return "inside";
+    case fastpath::PortSide::kHost:
+      return "host";
+  }
+  return "";
 }
 
 std::string LinkText(const fastpath::PortInfo& port) {

@@ -103,13 +103,14 @@ std::string ShowDropsJson(const StatusView& view, bool all) {
 std::string ShowAccounting(const StatusView& view) {
   const fastpath::Accounting account = view.GetAccounting();
   const uint64_t in = account.received + account.made_here;
-  const uint64_t out =
-      account.sent + account.punted + account.consumed + account.dropped + account.held;
+  const uint64_t out = account.sent + account.delivered + account.punted + account.consumed +
+                       account.dropped + account.held;
   Table table({"", ">PACKETS", "MEANING"});
   table.AddRow({"received", CountText(account.received), "frames taken from all ports"});
   table.AddRow({"made here", CountText(account.made_here), "packets of our own"});
   table.AddRow({"= in", CountText(in), ""});
-  table.AddRow({"sent", CountText(account.sent), "frames given to all ports"});
+  table.AddRow({"sent", CountText(account.sent), "frames given to the other ports"});
+  table.AddRow({"delivered", CountText(account.delivered), "frames given to the host port"});
   table.AddRow({"punted", CountText(account.punted), "handed to the slow path"});
   table.AddRow({"consumed", CountText(account.consumed), "answered or learned from"});
   table.AddRow({"dropped", CountText(account.dropped), "under a name: show drops"});
@@ -126,11 +127,12 @@ std::string ShowAccounting(const StatusView& view) {
 std::string ShowAccountingJson(const StatusView& view) {
   const fastpath::Accounting account = view.GetAccounting();
   const uint64_t in = account.received + account.made_here;
-  const uint64_t out =
-      account.sent + account.punted + account.consumed + account.dropped + account.held;
+  const uint64_t out = account.sent + account.delivered + account.punted + account.consumed +
+                       account.dropped + account.held;
   return Dump({{"received", account.received},
                {"made_here", account.made_here},
                {"sent", account.sent},
+               {"delivered", account.delivered},
                {"punted", account.punted},
                {"consumed", account.consumed},
                {"dropped", account.dropped},

@@ -58,6 +58,16 @@ Gateway::Gateway(const Options& options) {
                             .addresses = outside ? options.outside : options.inside,
                             .mtu = options.mtu});
   }
+  if (options.host) {
+    const std::string name = UniqueName();
+    wires_.push_back(AddPort(name));
+    config.ports.push_back({.name = "host",
+                            .device = "net_ring_" + name,
+                            .side = PortSide::kHost,
+                            .addresses = {},
+                            .mtu = options.mtu});
+  }
+  config.flows_max = options.flows_max;
   config.worker_lcores = {1};
   config.crypto_devices = options.crypto_devices;
   config.inbound_sas_max = 64;
@@ -173,11 +183,12 @@ uint64_t Gateway::drops(DropReason reason) {
 
 void Gateway::ExpectBalanced() {
   const Accounting books = fast_path_->GetAccounting();
-  EXPECT_EQ(books.received + books.made_here,
-            books.sent + books.punted + books.consumed + books.dropped + books.held)
+  EXPECT_EQ(books.received + books.made_here, books.sent + books.delivered + books.punted +
+                                                  books.consumed + books.dropped + books.held)
       << "received " << books.received << ", made here " << books.made_here << "; sent "
-      << books.sent << ", punted " << books.punted << ", consumed " << books.consumed
-      << ", dropped " << books.dropped << ", held " << books.held;
+      << books.sent << ", delivered up " << books.delivered << ", punted " << books.punted
+      << ", consumed " << books.consumed << ", dropped " << books.dropped << ", held "
+      << books.held;
   EXPECT_EQ(drops(DropReason::kBug), 0u);
 }
 

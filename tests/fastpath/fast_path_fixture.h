@@ -17,12 +17,15 @@
 
 namespace sekisho::fastpath {
 
-// Two ports, an outside one and an inside one, whose far ends are in the test's hand.
+// Two ports, an outside one and an inside one, and a host port where asked for, whose far ends are
+// in the test's hand.
 class Gateway {
  public:
   struct Options {
     std::vector<InterfaceAddress> outside, inside;
     uint16_t mtu = 1500;
+    bool host = false;
+    uint32_t flows_max = 1024;
     std::vector<std::string> crypto_devices = {"crypto_openssl0"};
   };
   explicit Gateway(const Options& options);
@@ -70,7 +73,7 @@ class Gateway {
   std::vector<UpMessage> punted_;
 };
 
-inline constexpr PortId kOutsidePort{0}, kInsidePort{1};
+inline constexpr PortId kOutsidePort{0}, kInsidePort{1}, kHostPort{2};
 inline constexpr MacAddress kHostMac = {0x02, 0, 0, 0, 0, 0x77};
 
 // A gateway as a site has one: 203.0.113.1/24 and 2001:db8:113::1/64 outside, 10.10.0.254/24 and

@@ -11,7 +11,7 @@ import json
 import re
 import sys
 
-OUT = ('sent', 'punted', 'consumed', 'dropped', 'held')
+OUT = ('sent', 'delivered', 'punted', 'consumed', 'dropped', 'held')
 
 
 def find(value, name):
