@@ -76,7 +76,8 @@ void BM_OutboundSadLookUp(benchmark::State& state) {
                                   .remote = {{.addresses = IpRange::Single(User(i))}},
                                   .local_endpoint = {Address("203.0.113.1"), 0},
                                   .remote_endpoint = {Address("198.51.100.7"), 0}});
-    SEKISHO_CHECK(sa.ok() && (*sad)->Activate(sa->slot, sa->generation));
+    SEKISHO_CHECK(sa.ok());
+    (*sad)->Publish(*sa);
   }
   std::mt19937 random(1);
   std::vector<MbufPtr> packets;

@@ -24,19 +24,19 @@ using MacAddress = std::array<uint8_t, 6>;
 
 struct DownMessage {
   enum class Kind : uint8_t {
-    kInstallInboundSa,   // sa
-    kRemoveInboundSa,    // sa: answered by kSaRetired
-    kInstallOutboundSa,  // sa
-    kRemoveOutboundSa,   // sa: answered by kSaRetired
-    kMovePeer,           // move_peer: a new outer destination for an outbound SA
+    kInstallInboundSa,  // sa
+    kRemoveInboundSa,   // sa: answered by kSaRetired
+    kRemoveOutboundSa,  // sa: answered by kSaRetired
+    kMovePeer,          // move_peer: a new outer destination for an outbound SA
     kSwapTables,    // swap_tables: a new generation of SPD and routes; answered by kTablesSwapped
     kSetNeighbour,  // neighbour: resolved, or refreshed
     kForgetNeighbour,  // neighbour: unresolvable, or aged; what waits for it is dropped
+    kAwaitNeighbour,   // neighbour: another worker asked for it; whoever hears of it says so
     kTransmit,         // transmit: an IP packet of our own, to be routed and sent
     kTransmitOnPort,   // transmit: a whole frame, to be sent as it is on `port`
   };
   struct Sa {
-    SlotId slot;
+    SlotId slot;          // inbound: Spi::place()
     uint32_t generation;  // of the slot: tells a late message from one meant for the next owner
   };
   struct MovePeer {
@@ -50,7 +50,7 @@ struct DownMessage {
   struct Neighbour {
     PortId port;
     IpAddress address;
-    MacAddress mac;  // not in kForgetNeighbour
+    MacAddress mac;  // kSetNeighbour only
   };
   struct Transmit {
     rte_mbuf* mbuf;  // the worker owns it from now on
@@ -96,7 +96,7 @@ struct UpMessage {
     Endpoint local, remote;  // kIke only
   };
   struct PeerMoved {
-    SlotId slot;  // of the inbound SA
+    SlotId slot;  // of the inbound SA: Spi::place()
     uint32_t generation;
     Endpoint local, remote;
   };

@@ -37,6 +37,10 @@ struct Spi {
   constexpr WorkerId worker() const {
     return WorkerId{static_cast<uint8_t>(value >> kSpiSlotBits & (kWorkersMax - 1))};
   }
+  // Worker and slot: names an inbound SA among those of all workers. WorkerOf() takes it apart.
+  constexpr SlotId place() const {
+    return SlotId{value & ((1u << (kSpiSlotBits + kSpiWorkerBits)) - 1)};
+  }
   constexpr uint32_t generation() const { return value >> (kSpiSlotBits + kSpiWorkerBits); }
   constexpr bool is_reserved() const { return value < 256; }
   std::string ToString() const;  // "c0001234", 8 hex digits
@@ -48,5 +52,7 @@ struct Spi {
     return H::combine(std::move(h), spi.value);
   }
 };
+
+constexpr WorkerId WorkerOf(SlotId place) { return Spi{static_cast<uint32_t>(place)}.worker(); }
 
 }  // namespace sekisho

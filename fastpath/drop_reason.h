@@ -72,6 +72,7 @@ namespace sekisho::fastpath {
   X(kTooBig, "too-big", "larger than the way out allows; the sender was told the MTU")            \
   X(kTransmitFull, "transmit-full", "the port's transmit queue is full")                          \
   X(kPortDown, "port-down", "the port out has no link")                                           \
+  X(kHandOverFull, "hand-over-full", "for another worker, which does not keep up")                \
   X(kNoMbuf, "no-mbuf", "no packet buffer free")                                                  \
   X(kBug, "bug", "an invariant of ours did not hold")
 

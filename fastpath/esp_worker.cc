@@ -32,9 +32,6 @@ bool HandleSaMessage(EspWorker& worker, const DownMessage& message) {
     case DownMessage::Kind::kRemoveInboundSa:
       worker.inbound->Deactivate(message.sa.slot, message.sa.generation);
       return true;
-    case DownMessage::Kind::kInstallOutboundSa:
-      worker.outbound->Activate(message.sa.slot, message.sa.generation);
-      return true;
     case DownMessage::Kind::kRemoveOutboundSa:
       worker.outbound->Deactivate(message.sa.slot, message.sa.generation);
       return true;
@@ -54,10 +51,11 @@ void ReportRetired(EspWorker& worker) {
     worker.up.Add(Retired(worker.id, UpMessage::Direction::kInbound, sa->slot, sa->generation));
   }
   while (!worker.up.full()) {
-    const OutboundSa* sa = worker.outbound->TakeIdleRemoved();
+    const OutboundSa* sa = worker.outbound->TakeIdleRemoved(worker.id);
     if (sa == nullptr) break;
     worker.up.Add(Retired(worker.id, UpMessage::Direction::kOutbound, sa->slot, sa->generation));
   }
+  worker.outbound->ReportQuiescent(worker.id);
 }
 
 }  // namespace sekisho::fastpath

@@ -37,19 +37,20 @@ class UpEvents {
 
 struct EspWorker {
   WorkerId id{};
-  InboundSad* inbound = nullptr;  // this worker's; the FastPath owns them
-  OutboundSad* outbound = nullptr;
+  InboundSad* inbound = nullptr;    // this worker's; the FastPath owns them
+  OutboundSad* outbound = nullptr;  // of all workers
   CryptoBackend* crypto = nullptr;  // shared by all workers, each on its own queues
   uint64_t now_tsc = 0;             // set by the worker once per round
   uint64_t move_quiet_tsc = 0;      // least time between two kPeerMoved of one SA
   UpEvents up;                      // emptied by the worker into its up ring once per round
 };
 
-// Obeys kInstallInboundSa, kRemoveInboundSa, kInstallOutboundSa, kRemoveOutboundSa, kMovePeer;
-// false for any other kind. Between bursts only: no packet may hold a context.inbound_sa or
-// context.outbound_sa except those that are with the crypto backend.
+// Obeys kInstallInboundSa, kRemoveInboundSa, kRemoveOutboundSa, kMovePeer; false for any other
+// kind. Between bursts only: no packet may hold a context.inbound_sa or context.outbound_sa except
+// those that are with the crypto backend.
 bool HandleSaMessage(EspWorker& worker, const DownMessage& message);
-// Once per round: kSaRetired for each removed SA of which no packet is with the backend any more.
+// Once per round, at its end: kSaRetired for each removed SA of which no packet is with the backend
+// any more. Says, too, that nothing is held that a look-up found in this round.
 void ReportRetired(EspWorker& worker);
 
 }  // namespace sekisho::fastpath

@@ -59,11 +59,11 @@ enum class CryptoBackendKind : uint8_t {
 
 struct FastPathConfig {
   std::vector<PortConfig> ports;        // PortId is the index in this list
-  std::vector<unsigned> worker_lcores;  // one worker for now
+  std::vector<unsigned> worker_lcores;  // a worker each; WorkerId is the index in this list
   CryptoBackendKind crypto_backend = CryptoBackendKind::kCryptodev;
   std::vector<std::string> crypto_devices;  // kCryptodev: DPDK's names, already probed; in order
   uint32_t inbound_sas_max = 16384;         // per worker; a power of two up to kSlotsMax
-  uint32_t outbound_sas_max = 16384;
+  uint32_t outbound_sas_max = 16384;        // of all workers together; a power of two
   uint32_t mbufs = 16384;
   uint32_t replay_window = 1024;  // packets; 64 to 4096, a power of two
   uint32_t flows_max = 65536;  // per worker (fastpath/flow_table.h), at most FlowTable::kFlowsMax
@@ -108,6 +108,7 @@ struct OutboundSaParameters {
   bool udp_encapsulation = false;
   uint64_t peer = 0;  // as the inbound SA's
   SaLifetimes lifetimes;
+  std::optional<WorkerId> worker;  // to own it; none: the one that owns the fewest
 };
 // Names one installed SA; stale handles are refused with NotFound.
 struct SaHandle {
@@ -143,6 +144,25 @@ struct PortInfo {
   PortCounters counters;
 };
 
+// What one worker did since the start. Packets, but for the rounds.
+struct WorkerInfo {
+  unsigned lcore = 0;
+  uint64_t rounds = 0, busy_rounds = 0;
+  uint64_t received = 0, sent = 0;
+  uint64_t handed_over = 0, taken_over = 0;  // to other workers, from other workers
+  uint64_t dropped = 0, held = 0;
+  uint32_t inbound_sas = 0, outbound_sas = 0;
+  uint16_t queues = 0;  // of ports, that it serves
+};
+
+// Drops that one worker counted.
+struct DropCount {
+  WorkerId worker{};
+  std::optional<PortId> port;  // that the packets came in on; none: made here
+  DropReason reason = DropReason::kNone;
+  uint64_t packets = 0;
+};
+
 // received + made_here = sent + delivered + punted + consumed + dropped + held, once workers are
 // idle.
 struct Accounting {
@@ -153,7 +173,8 @@ struct Accounting {
   uint64_t punted = 0;     // handed to the slow path on the up ring
   uint64_t consumed = 0;   // answered, learned from, keepalives: done with, by intention
   uint64_t dropped = 0;    // sum over all DropReasons
-  uint64_t held = 0;       // waiting in a neighbour's queue, for reassembly or in a crypto device
+  uint64_t held = 0;  // waiting in a neighbour's queue, for reassembly, for another worker, or in a
+                      // crypto device
 };
 
 class FastPath {
@@ -183,8 +204,11 @@ class FastPath {
   absl::Status CheckSuite(const IpsecSuite& suite) const;
   std::string DescribeCrypto() const;  // "ipsec-mb 1.3.0 (AVX-512)"
 
-  // SAD. An SPI names the worker and slot that will hold the inbound SA.
+  // SAD. An SPI names the worker and slot that will hold the inbound SA: the worker with the most
+  // room, or, so that what is learned about a remote host is in one place, that host's home.
   absl::StatusOr<Spi> AllocateSpi();
+  absl::StatusOr<Spi> AllocateSpiAtHomeOf(const IpAddress& remote);
+  uint32_t worker_count() const;
   void ReleaseSpi(Spi spi);  // allocated and never installed
   absl::StatusOr<SaHandle> InstallInbound(const InboundSaParameters& parameters);
   absl::StatusOr<SaHandle> InstallOutbound(const OutboundSaParameters& parameters);
@@ -215,6 +239,8 @@ class FastPath {
   std::vector<PortInfo> Ports() const;
   std::vector<std::pair<DropReason, uint64_t>> Drops() const;  // every reason, in enum order
   Accounting GetAccounting() const;
+  std::vector<WorkerInfo> Workers() const;       // by WorkerId
+  std::vector<DropCount> DropsInDetail() const;  // those that are not zero, by reason first
   // The local address to use towards `remote`, by route; NotFound without one.
   absl::StatusOr<IpAddress> SourceFor(const IpAddress& remote) const;
 

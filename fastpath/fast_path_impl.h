@@ -43,35 +43,57 @@ class FastPath::Impl {
   // In this order; each undoes itself when the Impl goes.
   absl::Status CheckConfig() const;
   absl::Status MakePools();
+  absl::Status MakeRings();
   absl::Status OpenPorts();
   absl::Status MakeCrypto();
-  absl::Status MakeWorker();
+  absl::Status MakeWorkers();
+  absl::Status MakeWorker(WorkerId id);
+  void DealOutQueues();
 
-  absl::Status Send(DownMessage message);
+  uint32_t worker_count() const { return static_cast<uint32_t>(config.worker_lcores.size()); }
+  bool IsWorker(WorkerId worker) const { return static_cast<uint32_t>(worker) < worker_count(); }
+  InboundSad& InboundOf(WorkerId worker) { return *inbound[static_cast<size_t>(worker)]; }
+  bool HasRoom(WorkerId worker) const;
+  static absl::Status RingFull(WorkerId worker);
+  // ResourceExhausted where the ring is full.
+  absl::Status Send(WorkerId worker, DownMessage message);
+  // To every worker, or to none.
+  absl::Status Broadcast(DownMessage message);
+  // The worker that sends on the port when nothing else decides.
+  WorkerId SenderOn(PortId port) const;
+  WorkerId WorkerWithMostRoom() const;  // for inbound SAs
+  WorkerId WorkerWithFewestOutbound() const;
+  absl::Status Launch(size_t index);
   void Stop();
-  // After the worker's last round: no job may be with a crypto device when sessions go.
-  void DrainCrypto();
+  // After the workers' last round: no job may be with a crypto device when sessions go.
+  void DrainCrypto(WorkerId worker);
+  void DrainHandOver();
   void ActOn(const UpMessage& message);
+  void NoteTablesSwapped(WorkerId worker, uint32_t index);
 
   const FastPathConfig config;
   std::string name;  // prefix of everything that DPDK wants a unique name for
 
   std::unique_ptr<rte_mempool, FreePool> packets, large_packets;
-  std::unique_ptr<rte_ring, FreeRing> down, up;
+  using Ring = std::unique_ptr<rte_ring, FreeRing>;
+  std::vector<Ring> down, up;   // by worker
+  std::vector<Ring> hand_over;  // from * worker_count() + to
   std::vector<Port> ports;
   LocalAddresses local;
   std::unique_ptr<CryptoBackend> crypto;
-  std::unique_ptr<InboundSad> inbound;
+  std::vector<std::unique_ptr<InboundSad>> inbound;  // by worker
   std::unique_ptr<OutboundSad> outbound;
   TablesSlots tables;
   // When each slot was filled, counted from 1; 0: free. The newest is in use, or soon will be.
   std::array<uint64_t, kTablesSlots> tables_age = {};
   uint64_t tables_set = 0;
   const Tables* newest = nullptr;
-  std::unique_ptr<Worker> worker;
+  std::vector<uint64_t> tables_seen;  // by worker: the newest that it said it uses
+  std::vector<std::unique_ptr<Worker>> workers;
+  size_t poll_next = 0;  // the worker whose up ring is emptied first
   uint16_t ipv4_id = 0;  // of the next packet that the slow path makes
   bool created = false;
-  bool running = false;
+  size_t running = 0;  // workers, the first ones
 };
 
 }  // namespace sekisho::fastpath

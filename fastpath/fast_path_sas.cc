@@ -1,5 +1,7 @@
+#include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "fastpath/fast_path_impl.h"
+#include "fastpath/home_worker.h"
 
 namespace sekisho::fastpath {
 namespace {
@@ -21,40 +23,64 @@ absl::Status FastPath::CheckSuite(const IpsecSuite& suite) const {
 
 std::string FastPath::DescribeCrypto() const { return impl_->crypto->Describe(); }
 
-absl::StatusOr<Spi> FastPath::AllocateSpi() { return impl_->inbound->AllocateSpi(); }
-void FastPath::ReleaseSpi(Spi spi) { impl_->inbound->ReleaseSpi(spi); }
+absl::StatusOr<Spi> FastPath::AllocateSpi() {
+  return impl_->InboundOf(impl_->WorkerWithMostRoom()).AllocateSpi();
+}
+
+absl::StatusOr<Spi> FastPath::AllocateSpiAtHomeOf(const IpAddress& remote) {
+  return impl_->InboundOf(HomeOf(remote, impl_->worker_count())).AllocateSpi();
+}
+
+void FastPath::ReleaseSpi(Spi spi) {
+  if (impl_->IsWorker(spi.worker())) impl_->InboundOf(spi.worker()).ReleaseSpi(spi);
+}
 
 absl::StatusOr<SaHandle> FastPath::InstallInbound(const InboundSaParameters& parameters) {
-  SEKISHO_ASSIGN_OR_RETURN(const SaHandle sa, impl_->inbound->Fill(parameters));
-  if (absl::Status sent = impl_->Send(AboutSa(DownMessage::Kind::kInstallInboundSa, sa));
+  const WorkerId owner = parameters.spi.worker();
+  if (!impl_->IsWorker(owner)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("sad: SPI ", parameters.spi.ToString(), " is not allocated"));
+  }
+  InboundSad& inbound = impl_->InboundOf(owner);
+  SEKISHO_ASSIGN_OR_RETURN(const SaHandle sa, inbound.Fill(parameters));
+  if (absl::Status sent = impl_->Send(owner, AboutSa(DownMessage::Kind::kInstallInboundSa, sa));
       !sent.ok()) {
-    impl_->inbound->Unfill(sa);
+    inbound.Unfill(sa);
     return sent;
   }
   return sa;
 }
 
 absl::StatusOr<SaHandle> FastPath::InstallOutbound(const OutboundSaParameters& parameters) {
-  SEKISHO_ASSIGN_OR_RETURN(const SaHandle sa, impl_->outbound->Fill(parameters));
-  if (absl::Status sent = impl_->Send(AboutSa(DownMessage::Kind::kInstallOutboundSa, sa));
-      !sent.ok()) {
-    impl_->outbound->Unfill(sa);
-    return sent;
+  absl::StatusOr<SaHandle> sa;
+  if (parameters.worker.has_value()) {
+    sa = impl_->outbound->Fill(parameters);
+  } else {
+    OutboundSaParameters placed = parameters;
+    placed.worker = impl_->WorkerWithFewestOutbound();
+    sa = impl_->outbound->Fill(placed);
   }
+  if (sa.ok()) impl_->outbound->Publish(*sa);
   return sa;
 }
 
 absl::Status FastPath::Remove(const SaHandle& sa) {
   if (IsInbound(sa)) {
-    SEKISHO_RETURN_IF_ERROR(impl_->inbound->CheckInstalled(sa));
-    SEKISHO_RETURN_IF_ERROR(impl_->Send(AboutSa(DownMessage::Kind::kRemoveInboundSa, sa)));
-    impl_->inbound->MarkRemoved(sa);
-  } else {
-    SEKISHO_RETURN_IF_ERROR(impl_->outbound->CheckInstalled(sa));
-    SEKISHO_RETURN_IF_ERROR(impl_->Send(AboutSa(DownMessage::Kind::kRemoveOutboundSa, sa)));
-    impl_->outbound->MarkRemoved(sa);
+    const WorkerId owner = WorkerOf(sa.slot);
+    if (!impl_->IsWorker(owner)) return absl::NotFoundError("sad: no such inbound SA");
+    InboundSad& inbound = impl_->InboundOf(owner);
+    SEKISHO_RETURN_IF_ERROR(inbound.CheckInstalled(sa));
+    SEKISHO_RETURN_IF_ERROR(impl_->Send(owner, AboutSa(DownMessage::Kind::kRemoveInboundSa, sa)));
+    inbound.MarkRemoved(sa);
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
+  SEKISHO_RETURN_IF_ERROR(impl_->outbound->CheckInstalled(sa));
+  const WorkerId owner = impl_->outbound->OwnerOf(sa);
+  if (!impl_->HasRoom(owner)) return impl_->RingFull(owner);
+  // First it is found no more, then its owner lets go: what the owner is handed after that has
+  // another SA, or none.
+  impl_->outbound->MarkRemoved(sa);
+  return impl_->Send(owner, AboutSa(DownMessage::Kind::kRemoveOutboundSa, sa));
 }
 
 absl::Status FastPath::MovePeer(const SaHandle& outbound, const Endpoint& local,
@@ -66,14 +92,22 @@ absl::Status FastPath::MovePeer(const SaHandle& outbound, const Endpoint& local,
   DownMessage message;
   message.kind = DownMessage::Kind::kMovePeer;
   message.move_peer = {outbound.slot, outbound.generation, local, remote};
-  return impl_->Send(message);
+  return impl_->Send(impl_->outbound->OwnerOf(outbound), message);
 }
 
 absl::StatusOr<SaCounters> FastPath::Counters(const SaHandle& sa) const {
-  return IsInbound(sa) ? impl_->inbound->Counters(sa) : impl_->outbound->Counters(sa);
+  if (!IsInbound(sa)) return impl_->outbound->Counters(sa);
+  const WorkerId owner = WorkerOf(sa.slot);
+  if (!impl_->IsWorker(owner)) return absl::NotFoundError("sad: no such inbound SA");
+  return impl_->InboundOf(owner).Counters(sa);
 }
 
-uint32_t FastPath::inbound_sas() const { return impl_->inbound->installed(); }
+uint32_t FastPath::inbound_sas() const {
+  uint32_t installed = 0;
+  for (const auto& inbound : impl_->inbound) installed += inbound->installed();
+  return installed;
+}
+
 uint32_t FastPath::outbound_sas() const { return impl_->outbound->installed(); }
 
 }  // namespace sekisho::fastpath

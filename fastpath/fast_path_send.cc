@@ -9,6 +9,7 @@
 #include "fastpath/checksum.h"
 #include "fastpath/fast_path_impl.h"
 #include "fastpath/hand_over.h"
+#include "fastpath/home_worker.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
@@ -90,7 +91,8 @@ absl::Status FastPath::SendUdp(const Endpoint& local, const Endpoint& remote, bo
   DownMessage message;
   message.kind = DownMessage::Kind::kTransmit;
   message.transmit = {mbuf, kNoPort};
-  SEKISHO_RETURN_IF_ERROR(impl_->Send(message));
+  // All to one peer by one worker, so that they stay in order.
+  SEKISHO_RETURN_IF_ERROR(impl_->Send(HomeOf(remote.address, impl_->worker_count()), message));
   std::move(free).Cancel();
   return absl::OkStatus();
 }
@@ -114,7 +116,7 @@ absl::Status FastPath::SendFrame(PortId port, ByteSpan frame) {
   DownMessage message;
   message.kind = DownMessage::Kind::kTransmitOnPort;
   message.transmit = {mbuf, port};
-  SEKISHO_RETURN_IF_ERROR(impl_->Send(message));
+  SEKISHO_RETURN_IF_ERROR(impl_->Send(impl_->SenderOn(port), message));
   std::move(free).Cancel();
   return absl::OkStatus();
 }
@@ -127,14 +129,14 @@ absl::Status FastPath::SetNeighbour(PortId port, const IpAddress& address, const
   DownMessage message;
   message.kind = DownMessage::Kind::kSetNeighbour;
   message.neighbour = {port, address, mac};
-  return impl_->Send(message);
+  return impl_->Broadcast(message);
 }
 
 absl::Status FastPath::ForgetNeighbour(PortId port, const IpAddress& address) {
   DownMessage message;
   message.kind = DownMessage::Kind::kForgetNeighbour;
   message.neighbour = {port, address, {}};
-  return impl_->Send(message);
+  return impl_->Broadcast(message);
 }
 
 }  // namespace sekisho::fastpath

@@ -10,14 +10,16 @@ namespace {
 absl::StatusOr<std::unique_ptr<Tables>> Compile(const std::string& name,
                                                 std::span<const PortConfig> ports,
                                                 std::vector<Policy> policies,
-                                                std::vector<Route> routes) {
+                                                std::vector<Route> routes, size_t workers) {
   std::vector<Route> all = ConnectedRoutes(ports);
   all.insert(all.end(), routes.begin(), routes.end());
   auto tables = std::make_unique<Tables>();
   const size_t policy_count = policies.size();
   SEKISHO_ASSIGN_OR_RETURN(tables->spd, Spd::Compile(std::move(policies)));
   SEKISHO_ASSIGN_OR_RETURN(tables->routes, RouteTable::Build(name, std::move(all), ports.size()));
-  tables->hits[0] = std::make_unique<Counter[]>(policy_count);
+  for (size_t i = 0; i < workers; ++i) {
+    tables->hits[i] = std::make_unique<Counter[]>(policy_count);
+  }
   return tables;
 }
 
@@ -33,11 +35,12 @@ absl::Status FastPath::SetTables(std::vector<Policy> policies, std::vector<Route
   }
   SEKISHO_ASSIGN_OR_RETURN(impl.tables[index],
                            Compile(absl::StrCat(impl.name, "t", index), impl.config.ports,
-                                   std::move(policies), std::move(routes)));
+                                   std::move(policies), std::move(routes), impl.worker_count()));
+  impl.tables[index]->generation = impl.tables_set + 1;
   DownMessage message;
   message.kind = DownMessage::Kind::kSwapTables;
   message.swap_tables = {index};
-  if (absl::Status sent = impl.Send(message); !sent.ok()) {
+  if (absl::Status sent = impl.Broadcast(message); !sent.ok()) {
     impl.tables[index].reset();
     return sent;
   }
@@ -53,7 +56,9 @@ const std::vector<Policy>& FastPath::policies() const {
 
 std::vector<uint64_t> FastPath::PolicyHits() const {
   std::vector<uint64_t> hits(policies().size());
-  for (size_t i = 0; i < hits.size(); ++i) hits[i] = impl_->newest->hits[0][i].Get();
+  for (size_t worker = 0; worker < impl_->worker_count() && impl_->newest != nullptr; ++worker) {
+    for (size_t i = 0; i < hits.size(); ++i) hits[i] += impl_->newest->hits[worker][i].Get();
+  }
   return hits;
 }
 

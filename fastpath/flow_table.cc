@@ -23,12 +23,6 @@ std::array<uint32_t, 10> WordsOf(const FlowKey& key) {
 
 }  // namespace
 
-WorkerId HomeOfFlow(const IpAddress& remote, size_t workers) {
-  const WideAddress wide = WideAddress::From(remote);
-  const uint32_t hash = rte_hash_crc_8byte(wide.low, rte_hash_crc_8byte(wide.high, 0));
-  return WorkerId{static_cast<uint8_t>(hash % workers)};
-}
-
 FlowTable::FlowTable(size_t flows_max, uint64_t tsc_hz, uint32_t seed)
     : entries_(flows_max),
       seen_(std::bit_ceil(flows_max), kNone),

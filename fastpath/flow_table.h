@@ -7,8 +7,8 @@
 // Where two would look the same to us, the later one is given another remote port on our side, and
 // has its own put back on the way out.
 //
-// One table per worker, bounded and aged; no allocation after Create(). What comes in clear, which
-// anybody can send, has half of it at most.
+// One table per worker (fastpath/home_worker.h says which has a flow), bounded and aged; no
+// allocation after Create(). What comes in clear, which anybody can send, has half of it at most.
 #pragma once
 
 #include <cstddef>
@@ -21,9 +21,6 @@
 #include "fastpath/selector_set.h"
 
 namespace sekisho::fastpath {
-
-// The worker that keeps the flows of this remote address: packets of both directions go there.
-WorkerId HomeOfFlow(const IpAddress& remote, size_t workers);
 
 struct FlowKey {
   WideAddress local, remote;

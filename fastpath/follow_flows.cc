@@ -6,9 +6,12 @@
 
 #include "fastpath/checksum.h"
 #include "fastpath/dispose.h"
+#include "fastpath/home_worker.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
+#include "fastpath/parse.h"
 #include "fastpath/transport_header.h"
+#include "fastpath/worker_hand_over.h"
 
 namespace sekisho::fastpath {
 namespace {
@@ -179,6 +182,14 @@ DropReason Follow(Worker& worker, rte_mbuf* mbuf, const FlowOwner& owner) {
 
 }  // namespace
 
+bool HandOverToFlowHome(Worker& worker, HandOverStage stage, const IpAddress& remote,
+                        rte_mbuf* mbuf) {
+  const WorkerId home = HomeOf(remote, worker.worker_count);
+  if (home == worker.id) return false;
+  HandOverTo(worker, home, stage, mbuf);
+  return true;
+}
+
 void FollowDecapsulated(Worker& worker, Burst burst, PacketList& followed) {
   const Spd* spd = worker.tables == nullptr ? nullptr : worker.tables->spd.get();
   const bool optional = spd != nullptr && spd->has_optional();
@@ -187,6 +198,10 @@ void FollowDecapsulated(Worker& worker, Burst burst, PacketList& followed) {
     PacketContext& context = ContextOf(mbuf);
     const bool learns = context.learns_flow || (optional && spd->is_optional(context.policy));
     context.policy = kNoPolicy;
+    if (learns &&
+        HandOverToFlowHome(worker, HandOverStage::kInner, SourceOf(mbuf, context), mbuf)) {
+      continue;
+    }
     const DropReason reason =
         learns ? Follow(worker, mbuf, {.clear = false, .peer = context.peer}) : DropReason::kNone;
     if (reason == DropReason::kNone) {
@@ -215,8 +230,14 @@ WayBack FindWayBack(Worker& worker, rte_mbuf* mbuf) {
   }
   if (flow->translated()) SetRemotePort(mbuf, view, /*inbound=*/false, flow->port);
   if (flow->owner.clear) return WayBack::kClear;
-  context.outbound_sa = SaOf(worker, *flow, OutboundSelectors(mbuf));
-  return context.outbound_sa == nullptr ? WayBack::kNoSa : WayBack::kSa;
+  OutboundSa* sa = SaOf(worker, *flow, OutboundSelectors(mbuf));
+  context.outbound_sa = sa;
+  if (sa == nullptr) return WayBack::kNoSa;
+  context.sa_owner = sa->owner;
+  context.sa_slot = sa->slot;
+  context.sa_generation = sa->generation;
+  context.by_flow = true;
+  return WayBack::kSa;
 }
 
 }  // namespace sekisho::fastpath

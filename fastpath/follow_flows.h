@@ -1,10 +1,15 @@
 // fastpath/follow_flows.h: the stage that learns flows on the way in and finds them on the way out
-// (fastpath/flow_table.h).
+// (fastpath/flow_table.h). The flows of a remote address are kept by one worker, its home
+// (fastpath/home_worker.h); what another worker meets of them goes there.
 #pragma once
 
 #include "fastpath/worker.h"
 
 namespace sekisho::fastpath {
+
+// True: the packet went to the worker that is home to `remote`, to go on there at `stage`.
+bool HandOverToFlowHome(Worker& worker, HandOverStage stage, const IpAddress& remote,
+                        rte_mbuf* mbuf);
 
 // Takes parsed packets that came out of an SA. Those whose answers the selectors alone would not
 // send back right, because of NAT or because a policy is optional, are learned, and where they look

@@ -31,6 +31,21 @@ bool IsOptional(const Worker& worker, const PacketContext& context) {
   return worker.tables->spd->is_optional(context.policy);
 }
 
+// What came in clear under an optional policy is learned where its flow has its home.
+bool GoesToSourceHome(Worker& worker, rte_mbuf* mbuf) {
+  const PacketContext& context = ContextOf(mbuf);
+  return worker.worker_count > 1 && IsOptional(worker, context) &&
+         HandOverToFlowHome(worker, HandOverStage::kDispatch, SourceOf(mbuf, context), mbuf);
+}
+
+// On the way out what PROTECT claims may be a flow's.
+bool GoesToDestinationHome(Worker& worker, rte_mbuf* mbuf) {
+  const PacketContext& context = ContextOf(mbuf);
+  return worker.worker_count > 1 &&
+         (IsOptional(worker, context) || worker.esp.outbound->has_flows()) &&
+         HandOverToFlowHome(worker, HandOverStage::kDecide, DestinationOf(mbuf, context), mbuf);
+}
+
 // The same of what came in clear. Under an optional policy that is allowed, and its answers are to
 // go the same way; where it cannot be told apart from another's it is dropped here, and false
 // returned.
@@ -67,6 +82,7 @@ void AdmitTransit(Worker& worker, Burst burst, PacketList& admitted) {
   }
   worker.tables->spd->ClassifyInbound(clear.burst());
   for (rte_mbuf* mbuf : clear.burst()) {
+    if (GoesToSourceHome(worker, mbuf)) continue;
     CountHit(worker, ContextOf(mbuf));
     DropReason denial;
     if (!Admit(worker, mbuf, denial)) continue;
@@ -157,8 +173,9 @@ void DecideOutbound(Worker& worker, Burst burst, PacketList& clear, PacketList& 
   worker.tables->spd->ClassifyOutbound(burst);
   for (rte_mbuf* mbuf : burst) {
     const PacketContext& context = ContextOf(mbuf);
-    CountHit(worker, context);
     const DropReason denial = Denial(worker, context);
+    if (denial == DropReason::kSpdClearInbound && GoesToDestinationHome(worker, mbuf)) continue;
+    CountHit(worker, context);
     if (denial == DropReason::kSpdClearInbound) {
       DecideProtected(worker, mbuf, clear, protect);
     } else if (denial == DropReason::kNone || context.answers_clear) {
@@ -181,6 +198,24 @@ void Forward(Worker& worker, Burst burst) {
   AdmitTransit(worker, burst, admitted);
   RouteTransit(worker, admitted.burst(), inside, outside);
   Deliver(worker, inside.burst());
+  DecideOutbound(worker, outside.burst(), clear, protect);
+  Deliver(worker, clear.burst());
+  Protect(worker, protect.burst());
+}
+
+void DecideAgain(Worker& worker, Burst burst) {
+  PacketList inside, outside, clear, protect;
+  for (rte_mbuf* mbuf : burst) {
+    ContextOf(mbuf).policy = kNoPolicy;
+    if (worker.tables == nullptr) {
+      Drop(worker, mbuf, DropReason::kNoRoute);
+    } else if (RouteOne(worker, mbuf)) {
+      const PortId out = ContextOf(mbuf).next_hop->port;
+      (PortAt(worker, out).side == PortSide::kOutside ? outside : inside).Add(mbuf);
+    }
+  }
+  Deliver(worker, inside.burst());
+  if (outside.empty()) return;
   DecideOutbound(worker, outside.burst(), clear, protect);
   Deliver(worker, clear.burst());
   Protect(worker, protect.burst());
@@ -210,7 +245,10 @@ void AdmitLocal(Worker& worker, Burst burst, PacketList& admitted, ForWhom for_w
     const PacketContext& context = ContextOf(mbuf);
     const LocalAddresses::Entry* entry = worker.local->Find(DestinationOf(mbuf, context));
     DropReason denial = DropReason::kSpdNoPolicy;
-    if (worker.tables != nullptr && !Admit(worker, mbuf, denial)) continue;
+    if (worker.tables != nullptr &&
+        (GoesToSourceHome(worker, mbuf) || !Admit(worker, mbuf, denial))) {
+      continue;
+    }
     const bool answered = for_whom == ForWhom::kWorker && entry != nullptr &&
                           entry->side == PortSide::kOutside &&
                           denial != DropReason::kSpdClearInbound;

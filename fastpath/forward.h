@@ -19,6 +19,10 @@ namespace sekisho::fastpath {
 // inside. Requires: at most kBurstMax.
 void Forward(Worker& worker, Burst burst);
 
+// Takes packets that another worker routed and decided under tables that this worker does not use
+// (any more, or yet): route and policy once more, in the place where the other left off.
+void DecideAgain(Worker& worker, Burst burst);
+
 // Takes packets of our own that policy has no say in: ESP and IKE. Requires: at most kBurstMax.
 void RouteOwn(Worker& worker, Burst burst);
 

@@ -120,7 +120,7 @@ absl::StatusOr<SaHandle> InboundSad::Fill(const InboundSaParameters& parameters)
   auto* words = reinterpret_cast<uint64_t*>(&sa + 1);
   sa.window = ReplayWindow({words, window_bits_ / 64});
   sa.spi = parameters.spi;
-  sa.slot = slot;
+  sa.slot = parameters.spi.place();
   sa.generation = record.generation;
   sa.remote = parameters.remote_endpoint;
   sa.peer = parameters.peer;
@@ -132,21 +132,24 @@ absl::StatusOr<SaHandle> InboundSad::Fill(const InboundSaParameters& parameters)
     addresses.insert(addresses.end(), to.begin(), to.end());
     sa.original_sum = OnesSum(addresses);
   }
-  return SaHandle{UpMessage::Direction::kInbound, slot, record.generation};
+  return SaHandle{UpMessage::Direction::kInbound, sa.slot, record.generation};
 }
 
 void InboundSad::Unfill(const SaHandle& sa) {
   if (!CheckInstalled(sa).ok()) return;
-  SlotRecord& record = records_[static_cast<uint32_t>(sa.slot)];
+  SlotRecord& record = records_[IndexOf(sa.slot)];
   Clear(record, sa.slot);
   record.state = SlotState::kReserved;
   --installed_;
 }
 
 const InboundSad::SlotRecord* InboundSad::Record(const SaHandle& sa) const {
-  const auto slot = static_cast<uint32_t>(sa.slot);
-  if (sa.direction != UpMessage::Direction::kInbound || slot >= records_.size()) return nullptr;
-  const SlotRecord& record = records_[slot];
+  const uint32_t index = IndexOf(sa.slot);
+  if (sa.direction != UpMessage::Direction::kInbound || WorkerOf(sa.slot) != worker_ ||
+      index >= records_.size()) {
+    return nullptr;
+  }
+  const SlotRecord& record = records_[index];
   if (record.state < SlotState::kFilled || record.generation != sa.generation) return nullptr;
   return &record;
 }
@@ -161,18 +164,18 @@ absl::Status InboundSad::CheckInstalled(const SaHandle& sa) const {
 
 void InboundSad::MarkRemoved(const SaHandle& sa) {
   SEKISHO_CHECK(CheckInstalled(sa).ok());
-  records_[static_cast<uint32_t>(sa.slot)].state = SlotState::kRemoved;
+  records_[IndexOf(sa.slot)].state = SlotState::kRemoved;
   --installed_;
 }
 
 void InboundSad::Release(SlotId slot, uint32_t generation) {
-  const auto index = static_cast<uint32_t>(slot);
+  const uint32_t index = IndexOf(slot);
   if (index >= records_.size()) return;
   SlotRecord& record = records_[index];
   if (record.state != SlotState::kRemoved || record.generation != generation) return;
   Clear(record, slot);
   record.state = SlotState::kFree;
-  free_.push_back(slot);
+  free_.push_back(SlotId{index});
 }
 
 // Everything but active_spi, which the worker reads at any time and has cleared itself.
@@ -196,15 +199,14 @@ absl::StatusOr<SaCounters> InboundSad::Counters(const SaHandle& sa) const {
 
 bool InboundSad::Activate(SlotId slot, uint32_t generation) {
   InboundSa& sa = *At(slot);
-  if (static_cast<uint32_t>(slot) > mask_ || sa.generation != generation) return false;
+  if (IndexOf(slot) > mask_ || sa.generation != generation) return false;
   sa.active_spi = Be32::FromHost(sa.spi.value);
   return true;
 }
 
 bool InboundSad::Deactivate(SlotId slot, uint32_t generation) {
   InboundSa& sa = *At(slot);
-  if (static_cast<uint32_t>(slot) > mask_ || sa.generation != generation ||
-      sa.active_spi.raw() == 0) {
+  if (IndexOf(slot) > mask_ || sa.generation != generation || sa.active_spi.raw() == 0) {
     return false;
   }
   sa.active_spi = Be32();

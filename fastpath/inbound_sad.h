@@ -51,6 +51,7 @@ class InboundSad {
   // Readable until Release().
   absl::StatusOr<SaCounters> Counters(const SaHandle& sa) const;
   uint32_t installed() const { return installed_; }  // filled and not removed
+  size_t free() const { return free_.size(); }       // slots that AllocateSpi() has to give
 
   // --- Worker ------------------------------------------------------------------------------------
   // False for a message that came too late for its slot.
@@ -84,6 +85,8 @@ class InboundSad {
     return reinterpret_cast<InboundSa*>(memory_.get() +
                                         (static_cast<uint32_t>(slot) & mask_) * slot_bytes_);
   }
+  // A slot is named by its Spi::place() outside, by its index in here.
+  static uint32_t IndexOf(SlotId place) { return static_cast<uint32_t>(place) & (kSlotsMax - 1); }
   const SlotRecord* Record(const SaHandle& sa) const;
   void Clear(SlotRecord& record, SlotId slot);
 

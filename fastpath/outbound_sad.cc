@@ -31,17 +31,29 @@ WideAddress Masked(const WideAddress& address, uint8_t family, uint8_t length) {
 
 size_t FamilyIndex(uint8_t family) { return family == 4 ? 0 : 1; }
 
+// The highest bit that is set below `limit` in an array of words; -1: none.
+int HighestBelow(const std::array<std::atomic<uint64_t>, 3>& words, int limit) {
+  for (int word = (limit - 1) / 64; limit > 0 && word >= 0; --word) {
+    uint64_t bits = words[static_cast<size_t>(word)].load(std::memory_order_acquire);
+    if (limit < (word + 1) * 64) bits &= (uint64_t{1} << (limit % 64)) - 1;
+    if (bits != 0) return word * 64 + 63 - std::countl_zero(bits);
+  }
+  return -1;
+}
+
 }  // namespace
 
 void OutboundSad::FreeSas::operator()(OutboundSa* memory) const { rte_free(memory); }
 
 absl::StatusOr<std::unique_ptr<OutboundSad>> OutboundSad::Create(uint32_t slots,
-                                                                 CryptoBackend& crypto) {
-  if (!std::has_single_bit(slots) || slots > kSlotsMax) {
+                                                                 CryptoBackend& crypto,
+                                                                 uint32_t workers) {
+  if (!std::has_single_bit(slots) || slots > kOutboundSlotsMax) {
     return absl::InvalidArgumentError(
-        absl::StrCat("sad: ", slots, " slots, want a power of two up to ", kSlotsMax));
+        absl::StrCat("sad: ", slots, " slots, want a power of two up to ", kOutboundSlotsMax));
   }
-  std::unique_ptr<OutboundSad> sad(new OutboundSad(slots, crypto));
+  SEKISHO_CHECK(workers >= 1 && workers <= kWorkersMax);
+  std::unique_ptr<OutboundSad> sad(new OutboundSad(slots, crypto, workers));
   const size_t bytes = sizeof(OutboundSa) * slots;
   sad->sas_.reset(
       static_cast<OutboundSa*>(rte_zmalloc("outbound_sad", bytes, alignof(OutboundSa))));
@@ -53,8 +65,14 @@ absl::StatusOr<std::unique_ptr<OutboundSad>> OutboundSad::Create(uint32_t slots,
   return sad;
 }
 
-OutboundSad::OutboundSad(uint32_t slots, CryptoBackend& crypto)
-    : mask_(slots - 1), crypto_(crypto), buckets_(size_t{slots} * 2), records_(slots) {
+OutboundSad::OutboundSad(uint32_t slots, CryptoBackend& crypto, uint32_t workers)
+    : mask_(slots - 1),
+      crypto_(crypto),
+      buckets_(size_t{slots} * 2),
+      removed_(workers),
+      quiescence_(workers),
+      records_(slots),
+      owned_(workers) {
   for (uint32_t i = 0; i < slots; ++i) free_.push_back(SlotId{i});
 }
 
@@ -75,6 +93,12 @@ absl::StatusOr<SaHandle> OutboundSad::Fill(const OutboundSaParameters& parameter
   if (parameters.udp_encapsulation && parameters.remote_endpoint.port == 0) {
     return absl::InvalidArgumentError("sad: UDP encapsulation towards port 0");
   }
+  const WorkerId owner = parameters.worker.value_or(WorkerId{0});
+  if (static_cast<size_t>(owner) >= removed_.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "sad: found worker ", static_cast<unsigned>(owner), ", want 0 to ", removed_.size() - 1));
+  }
+  if (free_.empty()) FreeReleased();
   if (free_.empty()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("sad: all ", records_.size(), " outbound SAs are in use"));
@@ -85,7 +109,18 @@ absl::StatusOr<SaHandle> OutboundSad::Fill(const OutboundSaParameters& parameter
   SlotRecord& record = records_[static_cast<uint32_t>(slot)];
   record.state = SlotState::kFilled;
   ++installed_;
+  ++owned_[static_cast<size_t>(owner)];
   return SaHandle{UpMessage::Direction::kOutbound, slot, record.generation};
+}
+
+void OutboundSad::Publish(const SaHandle& sa) {
+  SEKISHO_CHECK(CheckInstalled(sa).ok());
+  SlotRecord& record = records_[static_cast<uint32_t>(sa.slot)];
+  // First the SA, then what leads to it.
+  sas_[static_cast<uint32_t>(sa.slot)].active_generation.store(sa.generation,
+                                                               std::memory_order_release);
+  for (uint32_t i = 0; i < record.node_count; ++i) LinkNode(record.nodes[i]);
+  if (HasFlows(sas_[static_cast<uint32_t>(sa.slot)])) with_flows_.fetch_add(1);
 }
 
 absl::Status OutboundSad::Write(SlotId slot, const OutboundSaParameters& parameters) {
@@ -107,16 +142,22 @@ absl::Status OutboundSad::Write(SlotId slot, const OutboundSaParameters& paramet
   SlotRecord& record = records_[static_cast<uint32_t>(slot)];
   OutboundSa& sa = sas_[static_cast<uint32_t>(slot)];
   ++record.generation;
+  if (record.generation == 0) ++record.generation;  // after a wrap: 0 says "not active"
   record.session = session;
+  record.owner = parameters.worker.value_or(WorkerId{0});
   record.selectors = std::make_unique<SelectorSet>(parameters.local, parameters.remote);
-  record.nodes.clear();
-  for (const IpPrefix& prefix : prefixes) {
-    Node node;
-    node.key = {.address = WideAddress::From(prefix.address()),
-                .family = static_cast<uint8_t>(prefix.family()),
-                .length = static_cast<uint8_t>(prefix.length())};
+  record.node_count = static_cast<uint32_t>(prefixes.size());
+  record.nodes = std::make_unique<Node[]>(prefixes.size());
+  for (size_t i = 0; i < prefixes.size(); ++i) {
+    Node& node = record.nodes[i];
+    node.key = {.address = WideAddress::From(prefixes[i].address()),
+                .family = static_cast<uint8_t>(prefixes[i].family()),
+                .length = static_cast<uint8_t>(prefixes[i].length())};
     node.sa = &sa;
-    record.nodes.push_back(node);
+    node.selectors = record.selectors.get();
+    node.slot = slot;
+    node.generation = record.generation;
+    node.owner = record.owner;
   }
   sa.spi = Be32::FromHost(parameters.spi.value);
   sa.layout = LayoutOf(parameters.suite,
@@ -138,16 +179,9 @@ absl::Status OutboundSad::Write(SlotId slot, const OutboundSaParameters& paramet
   }
   sa.soft_bytes = lifetimes.soft_bytes == 0 ? UINT64_MAX : lifetimes.soft_bytes;
   sa.slot = slot;
+  sa.owner = record.owner;
   sa.generation = record.generation;
   return absl::OkStatus();
-}
-
-void OutboundSad::Unfill(const SaHandle& sa) {
-  if (!CheckInstalled(sa).ok()) return;
-  Clear(sa.slot);
-  records_[static_cast<uint32_t>(sa.slot)].state = SlotState::kFree;
-  free_.push_back(sa.slot);
-  --installed_;
 }
 
 void OutboundSad::Clear(SlotId slot) {
@@ -155,15 +189,23 @@ void OutboundSad::Clear(SlotId slot) {
   crypto_.FreeSession(record.session);
   record.session = {};
   record.selectors.reset();
-  record.nodes = {};
-  WipeMemory(&sas_[static_cast<uint32_t>(slot)], sizeof(OutboundSa));
+  record.nodes.reset();
+  record.node_count = 0;
+  // Everything but active_generation, which workers read at any time and its owner has cleared.
+  static_assert(offsetof(OutboundSa, active_generation) == 0);
+  constexpr size_t kKept = sizeof(OutboundSa::active_generation);
+  WipeMemory(reinterpret_cast<std::byte*>(&sas_[static_cast<uint32_t>(slot)]) + kKept,
+             sizeof(OutboundSa) - kKept);
 }
 
 const OutboundSad::SlotRecord* OutboundSad::Record(const SaHandle& sa) const {
   const auto slot = static_cast<uint32_t>(sa.slot);
   if (sa.direction != UpMessage::Direction::kOutbound || slot >= records_.size()) return nullptr;
   const SlotRecord& record = records_[slot];
-  if (record.state == SlotState::kFree || record.generation != sa.generation) return nullptr;
+  if (record.state == SlotState::kFree || record.state == SlotState::kReleased ||
+      record.generation != sa.generation) {
+    return nullptr;
+  }
   return &record;
 }
 
@@ -190,8 +232,18 @@ absl::Status OutboundSad::CheckMove(const SaHandle& sa, const Endpoint& local,
 
 void OutboundSad::MarkRemoved(const SaHandle& sa) {
   SEKISHO_CHECK(CheckInstalled(sa).ok());
-  records_[static_cast<uint32_t>(sa.slot)].state = SlotState::kRemoved;
+  SlotRecord& record = records_[static_cast<uint32_t>(sa.slot)];
+  for (uint32_t i = 0; i < record.node_count; ++i) UnlinkNode(record.nodes[i]);
+  if (HasFlows(sas_[static_cast<uint32_t>(sa.slot)])) with_flows_.fetch_sub(1);
+  record.unlinked_at = quiescence_.Advance();
+  record.state = SlotState::kRemoved;
   --installed_;
+  --owned_[static_cast<size_t>(record.owner)];
+}
+
+WorkerId OutboundSad::OwnerOf(const SaHandle& sa) const {
+  SEKISHO_CHECK(CheckInstalled(sa).ok());
+  return records_[static_cast<uint32_t>(sa.slot)].owner;
 }
 
 void OutboundSad::Release(SlotId slot, uint32_t generation) {
@@ -199,9 +251,22 @@ void OutboundSad::Release(SlotId slot, uint32_t generation) {
   if (index >= records_.size()) return;
   SlotRecord& record = records_[index];
   if (record.state != SlotState::kRemoved || record.generation != generation) return;
-  Clear(slot);
-  record.state = SlotState::kFree;
-  free_.push_back(slot);
+  record.state = SlotState::kReleased;
+  released_.push_back(slot);
+  FreeReleased();
+}
+
+void OutboundSad::FreeReleased() {
+  // Nearly in the order of unlinking, so that the first to wait for is a good one to wait for.
+  while (!released_.empty()) {
+    const SlotId slot = released_.front();
+    SlotRecord& record = records_[static_cast<uint32_t>(slot)];
+    if (!quiescence_.Passed(record.unlinked_at)) return;
+    released_.pop_front();
+    Clear(slot);
+    record.state = SlotState::kFree;
+    free_.push_back(slot);
+  }
 }
 
 absl::StatusOr<SaCounters> OutboundSad::Counters(const SaHandle& sa) const {
@@ -215,34 +280,39 @@ absl::StatusOr<SaCounters> OutboundSad::Counters(const SaHandle& sa) const {
 
 // --- Worker --------------------------------------------------------------------------------------
 
-bool OutboundSad::Activate(SlotId slot, uint32_t generation) {
+OutboundSa* OutboundSad::Owned(WorkerId worker, SlotId slot, uint32_t generation) const {
   const auto index = static_cast<uint32_t>(slot);
-  if (index > mask_ || sas_[index].generation != generation || sas_[index].active) return false;
-  for (Node& node : records_[index].nodes) Link(node);
-  sas_[index].active = true;
-  return true;
+  if (index > mask_ || generation == 0) return nullptr;
+  OutboundSa& sa = sas_[index];
+  if (sa.active_generation.load(std::memory_order_acquire) != generation) return nullptr;
+  return sa.owner == worker ? &sa : nullptr;
 }
 
 bool OutboundSad::Deactivate(SlotId slot, uint32_t generation) {
   const auto index = static_cast<uint32_t>(slot);
-  if (index > mask_ || sas_[index].generation != generation || !sas_[index].active) return false;
-  for (Node& node : records_[index].nodes) Unlink(node);
-  sas_[index].active = false;
-  sas_[index].retiring_next = removed_head_;
-  removed_head_ = index + 1;
+  if (index > mask_) return false;
+  OutboundSa& sa = sas_[index];
+  if (sa.active_generation.load(std::memory_order_acquire) != generation) return false;
+  sa.active_generation.store(0, std::memory_order_relaxed);
+  uint32_t& head = removed_[static_cast<size_t>(sa.owner)].head;
+  sa.retiring_next = head;
+  head = index + 1;
   return true;
 }
 
 bool OutboundSad::Move(SlotId slot, uint32_t generation, const Endpoint& local,
                        const Endpoint& remote) {
   const auto index = static_cast<uint32_t>(slot);
-  if (index > mask_ || sas_[index].generation != generation || !sas_[index].active) return false;
+  if (index > mask_ ||
+      sas_[index].active_generation.load(std::memory_order_acquire) != generation) {
+    return false;
+  }
   WriteOuterHeader(sas_[index], local, remote);
   return true;
 }
 
-OutboundSa* OutboundSad::TakeIdleRemoved() {
-  for (uint32_t* link = &removed_head_; *link != 0;) {
+OutboundSa* OutboundSad::TakeIdleRemoved(WorkerId worker) {
+  for (uint32_t* link = &removed_[static_cast<size_t>(worker)].head; *link != 0;) {
     OutboundSa& sa = sas_[*link - 1];
     if (sa.in_flight == 0) {
       *link = sa.retiring_next;
@@ -259,56 +329,59 @@ size_t OutboundSad::BucketOf(const Key& key) const {
   return hash & (buckets_.size() - 1);
 }
 
-void OutboundSad::Link(Node& node) {
-  Node*& head = buckets_[BucketOf(node.key)];
-  node.next = head;
-  head = &node;
+// Slow path. Newest first: a rekeyed SA takes over at once.
+void OutboundSad::LinkNode(Node& node) {
+  Link& bucket = buckets_[BucketOf(node.key)];
+  Node* const next = bucket.load(std::memory_order_relaxed);
+  node.next.store(next, std::memory_order_relaxed);
+  node.linked_by = &bucket;
+  if (next != nullptr) next->linked_by = &node.next;
   CountLength(node.key, 1);
+  bucket.store(&node, std::memory_order_release);
 }
 
-void OutboundSad::Unlink(Node& node) {
-  for (Node** link = &buckets_[BucketOf(node.key)]; *link != nullptr; link = &(*link)->next) {
-    if (*link == &node) {
-      *link = node.next;
-      CountLength(node.key, -1);
-      return;
-    }
-  }
+// Slow path. The node keeps its own link: who stands on it finds the way on.
+void OutboundSad::UnlinkNode(Node& node) {
+  Node* const next = node.next.load(std::memory_order_relaxed);
+  node.linked_by->store(next, std::memory_order_release);
+  if (next != nullptr) next->linked_by = node.linked_by;
+  CountLength(node.key, -1);
 }
 
 void OutboundSad::CountLength(const Key& key, int change) {
   Lengths& lengths = lengths_[FamilyIndex(key.family)];
-  lengths.count[key.length] += static_cast<uint32_t>(change);
-  if (lengths.count[key.length] > 1) return;
-  lengths.in_use_count = 0;
-  for (int length = 128; length >= 0; --length) {
-    if (lengths.count[static_cast<size_t>(length)] == 0) continue;
-    lengths.in_use[lengths.in_use_count++] = static_cast<uint8_t>(length);
-  }
+  uint32_t& count = lengths.count[key.length];
+  count += static_cast<uint32_t>(change);
+  std::atomic<uint64_t>& word = lengths.in_use[key.length / 64];
+  const uint64_t bit = uint64_t{1} << key.length % 64;
+  const uint64_t before = word.load(std::memory_order_relaxed);
+  word.store(count > 0 ? before | bit : before & ~bit, std::memory_order_release);
 }
 
 template <typename Accept>
-OutboundSa* OutboundSad::FindIf(const PacketSelectors& packet, Accept accept) const {
+const OutboundSad::Node* OutboundSad::FindIf(const PacketSelectors& packet, Accept accept) const {
   const Lengths& lengths = lengths_[FamilyIndex(packet.family)];
-  for (uint8_t i = 0; i < lengths.in_use_count; ++i) {
-    const uint8_t length = lengths.in_use[i];
+  for (int limit = 129;;) {
+    limit = HighestBelow(lengths.in_use, limit);
+    if (limit < 0) return nullptr;
+    const auto length = static_cast<uint8_t>(limit);
     const Key key{Masked(packet.remote, packet.family, length), packet.family, length};
-    for (const Node* node = buckets_[BucketOf(key)]; node != nullptr; node = node->next) {
-      if (node->key == key && accept(*node->sa) && node->sa->selectors->Contains(packet)) {
-        return node->sa;
-      }
+    for (const Node* node = buckets_[BucketOf(key)].load(std::memory_order_acquire);
+         node != nullptr; node = node->next.load(std::memory_order_acquire)) {
+      if (node->key == key && accept(*node) && node->selectors->Contains(packet)) return node;
     }
   }
-  return nullptr;
 }
 
 OutboundSa* OutboundSad::FindOfPeer(const PacketSelectors& packet, uint64_t peer) const {
-  return FindIf(packet, [peer](const OutboundSa& sa) { return sa.peer == peer; });
+  const Node* node = FindIf(packet, [peer](const Node& n) { return n.sa->peer == peer; });
+  return node == nullptr ? nullptr : node->sa;
 }
 
 OutboundSa* OutboundSad::FindActive(SlotId slot, uint32_t generation) const {
   OutboundSa& sa = sas_[static_cast<uint32_t>(slot) & mask_];
-  return sa.active && sa.slot == slot && sa.generation == generation ? &sa : nullptr;
+  const uint32_t active = sa.active_generation.load(std::memory_order_acquire);
+  return generation != 0 && active == generation && sa.slot == slot ? &sa : nullptr;
 }
 
 void OutboundSad::LookUp(Burst burst) const {
@@ -317,20 +390,20 @@ void OutboundSad::LookUp(Burst burst) const {
   // The bucket of the longest length is where most packets end: a virtual address, /32 or /128.
   for (size_t i = 0; i < burst.size(); ++i) {
     packets[i] = OutboundSelectors(burst[i]);
-    const Lengths& lengths = lengths_[FamilyIndex(packets[i].family)];
-    if (lengths.in_use_count == 0) continue;
-    const uint8_t length = lengths.in_use[0];
+    const int longest = HighestBelow(lengths_[FamilyIndex(packets[i].family)].in_use, 129);
+    if (longest < 0) continue;
+    const auto length = static_cast<uint8_t>(longest);
     const Key key{Masked(packets[i].remote, packets[i].family, length), packets[i].family, length};
     rte_prefetch0(&buckets_[BucketOf(key)]);
   }
   for (size_t i = 0; i < burst.size(); ++i) {
-    OutboundSa* sa = FindIf(packets[i], [](const OutboundSa&) { return true; });
-    ContextOf(burst[i]).outbound_sa = sa;
-    if (sa != nullptr) {
-      rte_prefetch0(sa);
-      rte_prefetch0(&sa->outer_header);
-      rte_prefetch0(&sa->sequence_next);
-    }
+    const Node* node = FindIf(packets[i], [](const Node&) { return true; });
+    PacketContext& context = ContextOf(burst[i]);
+    context.outbound_sa = node == nullptr ? nullptr : node->sa;
+    if (node == nullptr) continue;
+    context.sa_owner = node->owner;
+    context.sa_slot = node->slot;
+    context.sa_generation = node->generation;
   }
 }
 

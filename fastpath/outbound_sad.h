@@ -1,15 +1,23 @@
-// fastpath/outbound_sad.h: the outbound half of the SAD of one worker: SAs found by the packet.
+// fastpath/outbound_sad.h: the outbound half of the SAD: SAs found by the packet.
+//
+// One for all workers: any of them may receive a packet for any SA. Every worker looks up; each SA
+// is owned by one of them, which alone touches what moves in it, so that the others only learn its
+// slot and hand the packet over (fastpath/worker_hand_over.h).
 //
 // A PROTECT policy says that a packet needs an SA; which one is found here, by the longest prefix
 // of the SAs' remote selectors that holds the destination, then by all selectors of the SAs under
 // that prefix, newest first (so that a rekeyed SA takes over at once). Remote ranges are split into
 // prefixes; each is a key in a chained hash table whose nodes the slow path allocates with the SA,
-// so that linking and unlinking on the worker allocates nothing and cannot fail.
+// links with one release store, and unlinks with another while workers read.
 //
-// Slots go round as in fastpath/inbound_sad.h.
+// A slot goes round: free -> filled (Fill) -> published (Publish) -> removed (MarkRemoved, then
+// kRemoveOutboundSa to the owner) -> retired (Release, on kSaRetired) -> free, as soon as every
+// worker has ended the round in which it could have met a node of it (quiescence.h). Keys, nodes
+// and selectors are freed at the last step, never earlier.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -19,6 +27,7 @@
 #include "common/ip_prefix.h"
 #include "fastpath/fast_path.h"
 #include "fastpath/packet_context.h"
+#include "fastpath/quiescence.h"
 #include "fastpath/sa.h"
 
 namespace sekisho::fastpath {
@@ -28,89 +37,131 @@ class OutboundSad {
   // Prefixes that the remote selectors of one SA may split into.
   static constexpr size_t kPrefixesMax = 256;
 
-  // Slow path. Requires: `slots` a power of two up to kSlotsMax; the backend outlives the SAD. The
-  // destructor requires a stopped worker; it frees all sessions.
-  static absl::StatusOr<std::unique_ptr<OutboundSad>> Create(uint32_t slots, CryptoBackend& crypto);
+  // Of all workers together.
+  static constexpr uint32_t kOutboundSlotsMax = 1u << 22;
+
+  // Slow path. Requires: `slots` a power of two up to kOutboundSlotsMax; the backend outlives the
+  // SAD. The destructor requires stopped workers; it frees all sessions.
+  static absl::StatusOr<std::unique_ptr<OutboundSad>> Create(uint32_t slots, CryptoBackend& crypto,
+                                                             uint32_t workers = 1);
   ~OutboundSad();
   OutboundSad(const OutboundSad&) = delete;
   OutboundSad& operator=(const OutboundSad&) = delete;
 
   // --- Slow path ---------------------------------------------------------------------------------
-  // Takes a slot, makes the session, writes the SA. Next: send kInstallOutboundSa.
+  // Takes a slot, makes the session, writes the SA, which `parameters.worker` will own (the first
+  // where it names none).
   absl::StatusOr<SaHandle> Fill(const OutboundSaParameters& parameters);
-  // Undoes Fill() where kInstallOutboundSa could not be sent.
-  void Unfill(const SaHandle& sa);
+  // From now on workers find it. Requires: Fill() returned `sa`.
+  void Publish(const SaHandle& sa);
   absl::Status CheckInstalled(const SaHandle& sa) const;  // NotFound: stale, or removed already
   // Are these ends possible for this SA (family, port)? Next: send kMovePeer.
   absl::Status CheckMove(const SaHandle& sa, const Endpoint& local, const Endpoint& remote) const;
-  void MarkRemoved(const SaHandle& sa);            // after kRemoveOutboundSa was sent
-  void Release(SlotId slot, uint32_t generation);  // on kSaRetired
+  // From now on no worker finds it anew. Next, and before anything is said to that worker on the
+  // matter: kRemoveOutboundSa to its owner.
+  void MarkRemoved(const SaHandle& sa);
+  // On kSaRetired: the owner let go. The slot is free when the other workers did, too.
+  void Release(SlotId slot, uint32_t generation);
+  // Frees what was released and no worker can hold any more. Cheap; from time to time.
+  void FreeReleased();
+  WorkerId OwnerOf(const SaHandle& sa) const;  // Requires: CheckInstalled(sa) is OK.
   absl::StatusOr<SaCounters> Counters(const SaHandle& sa) const;
   uint32_t installed() const { return installed_; }
+  uint32_t installed(WorkerId owner) const { return owned_[static_cast<size_t>(owner)]; }
 
   // --- Worker ------------------------------------------------------------------------------------
-  // False for a message that came too late for its slot.
-  bool Activate(SlotId slot, uint32_t generation);
+  // Any. Sets context.outbound_sa of each packet: the SA that protects it, or nullptr; with it
+  // sa_owner, sa_slot and sa_generation. Reads the IP header at the start of the data, family,
+  // protocol and ports. Who does not own the SA may not look into it.
+  void LookUp(Burst burst) const;
+  // The SA that another worker found for a packet; nullptr: removed in the meantime, or not
+  // `worker`'s.
+  OutboundSa* Owned(WorkerId worker, SlotId slot, uint32_t generation) const;
+  // The owner. False for a message that came too late for its slot.
   bool Deactivate(SlotId slot, uint32_t generation);
   bool Move(SlotId slot, uint32_t generation, const Endpoint& local, const Endpoint& remote);
-  // Sets context.outbound_sa of each packet: the SA that protects it, or nullptr. Reads the IP
-  // header at the start of the data, family, protocol and ports.
-  void LookUp(Burst burst) const;
-  // The newest SA of this peer that the packet may leave by, or nullptr.
+  // Any. The newest SA of this peer that the packet may leave by, or nullptr.
   OutboundSa* FindOfPeer(const PacketSelectors& packet, uint64_t peer) const;
-  // The SA in this slot while it is this generation's and active, or nullptr.
+  // Any. The SA in this slot while it is this generation's and active, or nullptr.
   OutboundSa* FindActive(SlotId slot, uint32_t generation) const;
-  OutboundSa* TakeIdleRemoved();  // as InboundSad's
+  // The owner: as InboundSad's, of the SAs that `worker` owns.
+  OutboundSa* TakeIdleRemoved(WorkerId worker);
+  // Any. Is there an SA whose packets belong to it by their flows (flow_table.h)?
+  bool has_flows() const { return with_flows_.load(std::memory_order_relaxed) != 0; }
+  // Any, once per round: no packet holds an SA that LookUp() found for it, except with the backend.
+  void ReportQuiescent(WorkerId worker) { quiescence_.Report(worker); }
 
  private:
-  enum class SlotState : uint8_t { kFree, kFilled, kRemoved };
+  enum class SlotState : uint8_t { kFree, kFilled, kRemoved, kReleased };
   struct Key {
     WideAddress address;  // masked to `length`
     uint8_t family = 0, length = 0;
     friend constexpr auto operator<=>(const Key&, const Key&) = default;
   };
+  struct Node;
+  using Link = std::atomic<Node*>;  // slow path: release; workers: acquire
+  // Constant from Publish() until it is freed, except the links.
   struct Node {
     Key key;
     OutboundSa* sa = nullptr;
-    Node* next = nullptr;  // in its bucket; newest first
-  };
-  struct SlotRecord {  // the slow path's own; `nodes` is linked and unlinked by the worker
-    SlotState state = SlotState::kFree;
+    const SelectorSet* selectors = nullptr;
+    SlotId slot{};
     uint32_t generation = 0;
+    WorkerId owner{};
+    Link next = nullptr;        // in its bucket; newest first
+    Link* linked_by = nullptr;  // slow path: the link that leads here
+  };
+  struct SlotRecord {  // the slow path's own
+    SlotState state = SlotState::kFree;
+    WorkerId owner{};
+    uint32_t generation = 0;
+    uint32_t node_count = 0;
+    uint64_t unlinked_at = 0;  // what quiescence_ said then
     std::unique_ptr<SelectorSet> selectors;
-    std::vector<Node> nodes;
+    std::unique_ptr<Node[]> nodes;
     CryptoSession session;
   };
-  // Prefix lengths with at least one node, longest first, so that look-up probes no others.
+  // Prefix lengths with at least one node, one bit each, so that look-up probes no others.
   struct Lengths {
-    std::array<uint32_t, 129> count = {};
-    std::array<uint8_t, 129> in_use = {};
-    uint8_t in_use_count = 0;
+    std::array<uint32_t, 129> count = {};         // slow path
+    std::array<std::atomic<uint64_t>, 3> in_use;  // slow path: release; workers: acquire
+  };
+  struct Removed {
+    alignas(64) uint32_t head = 0;  // its worker: slot + 1; 0: none
   };
   struct FreeSas {
     void operator()(OutboundSa* memory) const;
   };
 
-  OutboundSad(uint32_t slots, CryptoBackend& crypto);
+  OutboundSad(uint32_t slots, CryptoBackend& crypto, uint32_t workers);
   const SlotRecord* Record(const SaHandle& sa) const;
   absl::Status Write(SlotId slot, const OutboundSaParameters& parameters);
   void Clear(SlotId slot);
   size_t BucketOf(const Key& key) const;
-  void Link(Node& node);
-  void Unlink(Node& node);
+  void LinkNode(Node& node);
+  void UnlinkNode(Node& node);
   void CountLength(const Key& key, int change);
   template <typename Accept>
-  OutboundSa* FindIf(const PacketSelectors& packet, Accept accept) const;
+  const Node* FindIf(const PacketSelectors& packet, Accept accept) const;
+
+  static bool HasFlows(const OutboundSa& sa) {
+    return sa.layout.transport && sa.layout.udp_encapsulation;
+  }
 
   const uint32_t mask_;
+  std::atomic<uint32_t> with_flows_ = 0;  // slow path writes
   CryptoBackend& crypto_;
   std::unique_ptr<OutboundSa[], FreeSas> sas_;
-  std::vector<Node*> buckets_;      // worker
-  std::array<Lengths, 2> lengths_;  // worker; IPv4, IPv6
-  uint32_t removed_head_ = 0;       // worker: slot + 1; 0: none
+  std::vector<Link> buckets_;
+  std::array<Lengths, 2> lengths_;  // IPv4, IPv6
+  std::vector<Removed> removed_;    // by worker
+  Quiescence quiescence_;
 
+  // Slow path.
   std::vector<SlotRecord> records_;
   std::deque<SlotId> free_;
+  std::deque<SlotId> released_;  // and not yet quiescent; oldest first
+  std::vector<uint32_t> owned_;  // installed, by owner
   uint32_t installed_ = 0;
 };
 

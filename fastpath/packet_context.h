@@ -37,6 +37,15 @@ enum class PacketKind : uint8_t {
   kLocal,     // anything else for us
 };
 
+// Where the worker that is handed a packet by another goes on with it.
+enum class HandOverStage : uint8_t {
+  kDispatch,  // by its kind, as if it had been received there: ESP, fragments, transit
+  kInner,     // out of an SA, to the home of its flow
+  kDecide,    // routed already; the home of its flow decides by which way it leaves
+  kProtect,   // the SA of sa_slot, which that worker owns; or to be looked up there
+  kTransmit,  // a whole frame, for the queue of port_out that that worker owns
+};
+
 struct PacketContext {
   DropReason reason;  // not kNone: to be dropped, under this name
   PacketKind kind;
@@ -51,17 +60,25 @@ struct PacketContext {
     InboundSa* inbound_sa;    // from SAD look-up to decapsulation
     OutboundSa* outbound_sa;  // from SPD to encapsulation
   };
-  uint64_t peer;            // decapsulated: whose SA it came out of (InboundSaParameters::peer)
-  uint64_t sequence;        // of the ESP packet, 64 bits where ESN
-  bool decapsulated;        // came out of one of our inbound SAs
-  bool transport;           // and the last of these was in transport mode
-  uint8_t layers;           // SAs that it came out of
-  bool learns_flow;         // and several peers of such SAs may look alike (flow_table.h)
-  bool ours;                // made here (IKE, ICMP, ARP, ND)
-  bool answers_clear;       // ours, and repeats only what came in clear by an outside port
-  bool fragment;            // an IP fragment: its ports cannot be seen, and are 0 here
-  bool reassembled;         // came in fragments, and may leave in fragments
-  const NextHop* next_hop;  // from routing to transmission, within one round of the worker
+  // With outbound_sa: by what its owner finds it, if that is another worker.
+  SlotId sa_slot;
+  uint32_t sa_generation;  // 0: to be looked up again
+  WorkerId sa_owner;
+  HandOverStage stage;         // where another worker goes on with the packet
+  PortId port_out;             // HandOverStage::kTransmit
+  uint64_t tables_generation;  // under which it was decided, where it was handed over
+  uint64_t peer;               // decapsulated: whose SA it came out of (InboundSaParameters::peer)
+  uint64_t sequence;           // of the ESP packet, 64 bits where ESN
+  bool decapsulated;           // came out of one of our inbound SAs
+  bool transport;              // and the last of these was in transport mode
+  uint8_t layers;              // SAs that it came out of
+  bool learns_flow;            // and several peers of such SAs may look alike (flow_table.h)
+  bool by_flow;                // outbound_sa is the flow's: no other will do
+  bool ours;                   // made here (IKE, ICMP, ARP, ND)
+  bool answers_clear;          // ours, and repeats only what came in clear by an outside port
+  bool fragment;               // an IP fragment: its ports cannot be seen, and are 0 here
+  bool reassembled;            // came in fragments, and may leave in fragments
+  const NextHop* next_hop;     // from routing to transmission, within one round of the worker
   Endpoint outer_local, outer_remote;  // inbound ESP: where it came from, before decapsulation
 };
 

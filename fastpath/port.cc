@@ -4,6 +4,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -20,9 +21,24 @@ absl::Status Failed(const PortConfig& config, absl::string_view what, int error)
                                           what, ": ", rte_strerror(error < 0 ? -error : error)));
 }
 
+// RSS over all that the device can hash: the SPI spreads the tunnels of one peer. Which worker gets
+// a packet is a matter of speed only: the one that owns its SA, or its fragments, gets it in the
+// end.
+rte_eth_conf ConfigurationOf(const rte_eth_dev_info& info, uint16_t queues) {
+  constexpr uint64_t kHashed = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_ESP;
+  rte_eth_conf conf = {};
+  const uint64_t can = info.flow_type_rss_offloads & kHashed;
+  if (queues > 1 && can != 0) {
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf.rss_hf = can;
+  }
+  return conf;
+}
+
 }  // namespace
 
-absl::StatusOr<Port> Port::Open(const PortConfig& config, uint16_t queues, rte_mempool* packets) {
+absl::StatusOr<Port> Port::Open(const PortConfig& config, uint32_t queues_wanted,
+                                rte_mempool* packets) {
   const std::string device = config.device.substr(0, config.device.find(','));
   Port port;
   if (rte_eth_dev_get_port_by_name(device.c_str(), &port.device_) != 0) {
@@ -31,24 +47,25 @@ absl::StatusOr<Port> Port::Open(const PortConfig& config, uint16_t queues, rte_m
         absl::StrCat("port ", config.name, ": device ", device,
                      ": DPDK does not have it; check its name, driver and network interface"));
   }
-  SEKISHO_RETURN_IF_ERROR(port.Configure(config, queues, packets));
+  SEKISHO_RETURN_IF_ERROR(port.Configure(config, queues_wanted, packets));
   return port;
 }
 
-absl::Status Port::Configure(const PortConfig& config, uint16_t queues, rte_mempool* packets) {
+absl::Status Port::Configure(const PortConfig& config, uint32_t queues_wanted,
+                             rte_mempool* packets) {
   rte_eth_dev_info info;
   if (const int error = rte_eth_dev_info_get(device_, &info); error != 0) {
     return Failed(config, "cannot be asked what it is", error);
   }
   driver_ = info.driver_name != nullptr ? info.driver_name : "unknown";
-  if (info.max_rx_queues < queues || info.max_tx_queues < queues) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("port ", config.name, ": device ", config.device, ": has ",
-                     std::min(info.max_rx_queues, info.max_tx_queues), " queues, want ", queues,
-                     ": one for each worker"));
+  queues_ = static_cast<uint16_t>(
+      std::min<uint32_t>({queues_wanted, info.max_rx_queues, info.max_tx_queues, UINT16_MAX - 1u}));
+  if (queues_ == 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "port ", config.name, ": device ", config.device, ": has no queues to receive and send"));
   }
-  const rte_eth_conf conf = {};
-  if (const int error = rte_eth_dev_configure(device_, queues, queues, &conf); error != 0) {
+  const rte_eth_conf conf = ConfigurationOf(info, queues_);
+  if (const int error = rte_eth_dev_configure(device_, queues_, queues_, &conf); error != 0) {
     return Failed(config, "cannot be configured", error);
   }
   SEKISHO_RETURN_IF_ERROR(SetMtu(config));
@@ -59,7 +76,7 @@ absl::Status Port::Configure(const PortConfig& config, uint16_t queues, rte_memp
     return Failed(config, "takes no queue size", error);
   }
   const auto socket = static_cast<unsigned>(rte_eth_dev_socket_id(device_));
-  for (uint16_t queue = 0; queue < queues; ++queue) {
+  for (uint16_t queue = 0; queue < queues_; ++queue) {
     int error = rte_eth_rx_queue_setup(device_, queue, receive, socket, nullptr, packets);
     if (error == 0) error = rte_eth_tx_queue_setup(device_, queue, transmit, socket, nullptr);
     if (error != 0) return Failed(config, "cannot set up a queue", error);
@@ -91,6 +108,7 @@ absl::Status Port::SetMtu(const PortConfig& config) {
 Port::Port(Port&& other) noexcept
     : device_(std::exchange(other.device_, kNoDevice)),
       started_(std::exchange(other.started_, false)),
+      queues_(other.queues_),
       mac_(other.mac_),
       driver_(std::move(other.driver_)) {}
 

@@ -16,8 +16,11 @@ namespace sekisho::fastpath {
 class Port {
  public:
   // Finds the device by name (what stands before the comma of a vdev), sets MTU, queues and MAC
-  // filter and starts it. Requires: `packets` outlives the port. The error names port and device.
-  static absl::StatusOr<Port> Open(const PortConfig& config, uint16_t queues, rte_mempool* packets);
+  // filter and starts it. It gets `queues_wanted` queues for each direction or, where it has not as
+  // many, all it has; with several, RSS spreads what comes in where the device can do that.
+  // Requires: `packets` outlives the port. The error names port and device.
+  static absl::StatusOr<Port> Open(const PortConfig& config, uint32_t queues_wanted,
+                                   rte_mempool* packets);
   Port(Port&& other) noexcept;
   Port& operator=(Port&&) = delete;
   ~Port();
@@ -26,6 +29,7 @@ class Port {
   void Close();
 
   uint16_t device() const { return device_; }
+  uint16_t queues() const { return queues_; }
   const MacAddress& mac() const { return mac_; }
   const std::string& driver() const { return driver_; }
   bool LinkIsUp() const;
@@ -33,12 +37,13 @@ class Port {
 
  private:
   Port() = default;
-  absl::Status Configure(const PortConfig& config, uint16_t queues, rte_mempool* packets);
+  absl::Status Configure(const PortConfig& config, uint32_t queues_wanted, rte_mempool* packets);
   absl::Status SetMtu(const PortConfig& config);
 
   static constexpr uint16_t kNoDevice = 0xffff;
   uint16_t device_ = kNoDevice;
   bool started_ = false;
+  uint16_t queues_ = 0;
   MacAddress mac_ = {};
   std::string driver_;
 };

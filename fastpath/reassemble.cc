@@ -13,6 +13,7 @@
 #include "fastpath/hand_over.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
+#include "fastpath/worker_hand_over.h"
 
 namespace sekisho::fastpath {
 namespace {
@@ -105,6 +106,7 @@ rte_mbuf* Reassemble(Worker& worker, rte_mbuf* fragment) {
     Drop(worker, fragment, DropReason::kIpFragment);
     return nullptr;
   }
+  if (HandOverToFragmentHome(worker, fragment)) return nullptr;
   rte_mbuf* chain = AddToTable(worker, fragment, context);
   DropGivenUp(worker, DropReason::kReassemblyFailed);
   if (chain == nullptr) return nullptr;

@@ -11,7 +11,8 @@ absl::StatusOr<ReassemblyTable> CreateReassemblyTable(uint64_t tsc_hz);
 
 // Takes a fragment that ParseIp() has seen. Returns the whole packet when this was the last piece
 // of it: one segment, parsed, with the context of its first fragment. Otherwise nullptr: the
-// fragment waits, or was dropped.
+// fragment waits, or was dropped, or went to the worker where all fragments of its packet meet;
+// that one takes it up by its kind, so what stands before this call must bear being done again.
 rte_mbuf* Reassemble(Worker& worker, rte_mbuf* fragment);
 // From time to time: drops the fragments of packets that never became whole.
 void ExpireFragments(Worker& worker);

@@ -8,6 +8,7 @@
 
 #include <rte_common.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -52,7 +53,7 @@ struct EspLayout {
 static_assert(sizeof(EspLayout) == 13);
 
 struct alignas(kCacheLine) InboundSa {
-  Be32 active_spi;  // 0 while it takes no packets; worker only
+  Be32 active_spi;  // 0 while it takes no packets; owning worker only
   EspLayout layout;
   CryptoSession session;
   const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
@@ -64,7 +65,7 @@ struct alignas(kCacheLine) InboundSa {
   uint32_t in_flight = 0;                   // packets of it with the crypto backend
 
   alignas(kCacheLine) Spi spi;  // rarely touched
-  SlotId slot{};
+  SlotId slot{};                // Spi::place()
   uint32_t generation = 0;
   uint32_t retiring_next = 0;     // list of removed SAs with packets in flight
   uint64_t move_quiet_until = 0;  // TSC: no kPeerMoved before
@@ -83,6 +84,9 @@ static_assert(sizeof(InboundSa) == 3 * kCacheLine);
 inline constexpr size_t kOuterHeaderMax = 48;
 
 struct alignas(kCacheLine) OutboundSa {
+  // 0 while it takes no packets. Slow path: release, when all else is written; owning worker:
+  // acquire, where another worker handed it a packet for this SA, and 0 when it is removed.
+  std::atomic<uint32_t> active_generation = 0;
   Be32 spi;
   EspLayout layout;
   uint8_t outer_bytes = 0;  // of outer_header
@@ -102,9 +106,9 @@ struct alignas(kCacheLine) OutboundSa {
   bool soft_reported = false, hard_reported = false;
 
   alignas(kCacheLine) SlotId slot{};  // rarely touched
+  WorkerId owner{};                   // constant while the slot is filled
   uint32_t generation = 0;
   uint32_t retiring_next = 0;
-  bool active = false;
   Endpoint local, remote;
   uint64_t peer = 0;  // OutboundSaParameters::peer
 };

@@ -16,6 +16,7 @@
 namespace sekisho::fastpath {
 
 struct Tables {
+  uint64_t generation = 0;   // counted from 1, never the same twice
   std::unique_ptr<Spd> spd;  // never null
   RouteTable routes;
   // Packets per policy, for each worker one array; each worker adds to its own.

@@ -13,6 +13,7 @@
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
 #include "fastpath/punt.h"
+#include "fastpath/worker_hand_over.h"
 
 namespace sekisho::fastpath {
 namespace {
@@ -80,7 +81,7 @@ void FlushPort(Worker& worker, WorkerPort& port) {
     bytes += port.waiting[i]->pkt_len;
     GiveToDpdk(port.waiting[i]);
   }
-  const uint16_t sent = rte_eth_tx_burst(port.device, worker.queue, port.waiting.data(), count);
+  const uint16_t sent = rte_eth_tx_burst(port.device, port.queue, port.waiting.data(), count);
   for (uint16_t i = sent; i < count; ++i) {
     bytes -= port.waiting[i]->pkt_len;
     Drop(worker, port.waiting[i], DropReason::kTransmitFull);
@@ -123,6 +124,10 @@ void SendFrame(Worker& worker, PortId port, rte_mbuf* mbuf) {
     std::memset(tail, 0, padding);
   }
   WorkerPort& out = PortAt(worker, port);
+  if (out.queue == kNoQueue) {
+    ContextOf(mbuf).port_out = port;
+    return HandOverTo(worker, out.sender, HandOverStage::kTransmit, mbuf);
+  }
   out.waiting[out.waiting_count++] = mbuf;
   if (out.waiting_count == kTransmitBufferMax) FlushPort(worker, out);
 }
@@ -130,6 +135,7 @@ void SendFrame(Worker& worker, PortId port, rte_mbuf* mbuf) {
 void SampleLinks(Worker& worker) {
   for (size_t i = 0; i < worker.port_count; ++i) {
     WorkerPort& port = worker.ports[i];
+    if (port.queue == kNoQueue) continue;
     rte_eth_link link = {};
     // A device that cannot say is taken for up.
     port.link_down =
@@ -153,6 +159,12 @@ void SetNeighbour(Worker& worker, const DownMessage::Neighbour& message) {
   for (uint8_t i = 0; i < pending; ++i) {
     SendTo(worker, message.port, message.mac, neighbour->pending[i]);
   }
+}
+
+void AwaitNeighbour(Worker& worker, const DownMessage::Neighbour& message) {
+  Neighbour* neighbour = worker.neighbours.FindOrAdd(message.port, message.address);
+  // The slow path knows of it, so that it will be filled or forgotten.
+  if (neighbour != nullptr && !neighbour->resolved) neighbour->asked = true;
 }
 
 void ForgetNeighbour(Worker& worker, const DownMessage::Neighbour& message) {

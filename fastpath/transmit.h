@@ -19,8 +19,10 @@ void FlushTransmit(Worker& worker);
 // From time to time, as it may be a system call: what goes out by a port without a link is dropped.
 void SampleLinks(Worker& worker);
 
-// kSetNeighbour, kForgetNeighbour.
+// kSetNeighbour, kForgetNeighbour, kAwaitNeighbour.
 void SetNeighbour(Worker& worker, const DownMessage::Neighbour& message);
+// An answer that comes to this worker is then told upward like one to its own question.
+void AwaitNeighbour(Worker& worker, const DownMessage::Neighbour& message);
 void ForgetNeighbour(Worker& worker, const DownMessage::Neighbour& message);
 
 }  // namespace sekisho::fastpath

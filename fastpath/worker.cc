@@ -17,14 +17,17 @@
 #include "fastpath/mbuf.h"
 #include "fastpath/nd.h"
 #include "fastpath/parse.h"
+#include "fastpath/protect.h"
 #include "fastpath/punt.h"
 #include "fastpath/reassemble.h"
 #include "fastpath/transmit.h"
+#include "fastpath/worker_hand_over.h"
 
 namespace sekisho::fastpath {
 namespace {
 
 constexpr int kHousekeepingPerSecond = 10;
+constexpr int kTakeOverBurstsMax = 4;  // of each other worker, in one round
 
 // The packets of one burst, by what happens to them next.
 struct Sorted {
@@ -100,10 +103,13 @@ void Sort(Worker& worker, Burst burst, Sorted& sorted) {
   }
 }
 
-// ESP: to the SAD and the crypto device. What comes back is CollectDecrypted()'s.
+// ESP: to the SAD and the crypto device of the worker that owns the SA. What comes back is
+// CollectDecrypted()'s.
 void Decapsulate(Worker& worker, Burst burst) {
-  if (burst.empty()) return;
-  for (rte_mbuf* mbuf : burst) {
+  PacketList own;
+  HandOverToSpiOwners(worker, burst, own);
+  if (own.empty()) return;
+  for (rte_mbuf* mbuf : own.burst()) {
     PacketContext& context = ContextOf(mbuf);
     const bool udp = context.kind == PacketKind::kEspInUdp;
     context.outer_local = {DestinationOf(mbuf, context),
@@ -111,7 +117,7 @@ void Decapsulate(Worker& worker, Burst burst) {
     context.outer_remote = {SourceOf(mbuf, context), udp ? context.source_port : uint16_t{0}};
   }
   PacketList dropped;
-  EspDecapSubmit(worker.esp, burst, dropped);
+  EspDecapSubmit(worker.esp, own.burst(), dropped);
   DropAll(worker, dropped);
 }
 
@@ -154,8 +160,9 @@ void DispatchAll(Worker& worker, Burst burst) {
 
 bool Receive(Worker& worker, PortId port) {
   WorkerPort& in = PortAt(worker, port);
+  if (in.queue == kNoQueue) return false;
   std::array<rte_mbuf*, kBurstMax> frames;
-  const uint16_t count = rte_eth_rx_burst(in.device, worker.queue, frames.data(), kBurstMax);
+  const uint16_t count = rte_eth_rx_burst(in.device, in.queue, frames.data(), kBurstMax);
   if (count == 0) return false;
   uint64_t bytes = 0;
   for (uint16_t i = 0; i < count; ++i) {
@@ -173,23 +180,28 @@ bool Receive(Worker& worker, PortId port) {
 }
 
 // Inner packets of ESP: for us or to be forwarded, like any other.
+void GoOnInner(Worker& worker, Burst burst) {
+  PacketList followed, inner;
+  FollowDecapsulated(worker, burst, followed);
+  for (rte_mbuf* mbuf : followed.burst()) {
+    PacketContext& context = ContextOf(mbuf);
+    if (ClassifyLocal(mbuf, *worker.local, context)) {
+      inner.Add(mbuf);
+    } else {
+      Drop(worker, mbuf, context.reason);
+    }
+  }
+  DispatchAll(worker, inner.burst());
+}
+
 bool CollectDecrypted(Worker& worker) {
   bool any = false;
   for (;;) {
-    PacketList passed, dropped, followed, inner;
+    PacketList passed, dropped;
     if (EspDecapFinish(worker.esp, passed, dropped) == 0) return any;
     any = true;
     DropAll(worker, dropped);
-    FollowDecapsulated(worker, passed.burst(), followed);
-    for (rte_mbuf* mbuf : followed.burst()) {
-      PacketContext& context = ContextOf(mbuf);
-      if (ClassifyLocal(mbuf, *worker.local, context)) {
-        inner.Add(mbuf);
-      } else {
-        Drop(worker, mbuf, context.reason);
-      }
-    }
-    DispatchAll(worker, inner.burst());
+    GoOnInner(worker, passed.burst());
   }
 }
 
@@ -218,6 +230,8 @@ void Obey(Worker& worker, const DownMessage& message) {
       return SetNeighbour(worker, message.neighbour);
     case DownMessage::Kind::kForgetNeighbour:
       return ForgetNeighbour(worker, message.neighbour);
+    case DownMessage::Kind::kAwaitNeighbour:
+      return AwaitNeighbour(worker, message.neighbour);
     case DownMessage::Kind::kTransmit:
       worker.counters.made_here.Add(1);
       return RouteOwn(worker, {&message.transmit.mbuf, 1});
@@ -235,6 +249,43 @@ bool ObeyMessages(Worker& worker) {
                                                      sizeof(DownMessage), kDownBurstMax, nullptr);
   for (unsigned i = 0; i < count; ++i) Obey(worker, messages[i]);
   return count > 0;
+}
+
+// What another worker received or found, and this one goes on with: runs of packets that want the
+// same, in the order in which they came.
+void GoOn(Worker& worker, HandOverStage stage, Burst run) {
+  switch (stage) {
+    case HandOverStage::kDispatch:
+      return DispatchAll(worker, run);
+    case HandOverStage::kInner:
+      return GoOnInner(worker, run);
+    case HandOverStage::kDecide:
+      return DecideAgain(worker, run);
+    case HandOverStage::kProtect:
+      return ProtectHandedOver(worker, run);
+    case HandOverStage::kTransmit:
+      for (rte_mbuf* mbuf : run) SendFrame(worker, ContextOf(mbuf).port_out, mbuf);
+      return;
+  }
+}
+
+bool TakeOver(Worker& worker) {
+  bool any = false;
+  for (size_t from = 0; from < worker.worker_count; ++from) {
+    // Others may bring more in their round than one burst, and leave none behind for long.
+    for (int bursts = 0; bursts < kTakeOverBurstsMax; ++bursts) {
+      std::array<rte_mbuf*, kBurstMax> mbufs;
+      const size_t count = TakeHandedOver(worker, from, mbufs);
+      for (size_t begin = 0, end = 0; begin < count; begin = end) {
+        const HandOverStage stage = ContextOf(mbufs[begin]).stage;
+        while (end < count && ContextOf(mbufs[end]).stage == stage) ++end;
+        GoOn(worker, stage, {&mbufs[begin], end - begin});
+      }
+      any |= count > 0;
+      if (count < mbufs.size()) break;
+    }
+  }
+  return any;
 }
 
 // ICMP errors of the round before.
@@ -272,6 +323,7 @@ void EndRound(Worker& worker) {
   ReportRetired(worker.esp);
   SendEspEvents(worker);
   SayTablesSwapped(worker);
+  FlushHandOver(worker);
   FlushTransmit(worker);
   FreeDisposed(worker);
   worker.counters.held.Set(worker.pending_packets + worker.reassembly.held + worker.made.size() +
@@ -284,12 +336,15 @@ bool RunOnce(Worker& worker) {
   StartRound(worker);
   bool busy = ObeyMessages(worker);
   ForwardMade(worker);
+  busy |= TakeOver(worker);
   for (size_t i = 0; i < worker.port_count; ++i) {
     busy |= Receive(worker, PortId{static_cast<uint16_t>(i)});
   }
   busy |= CollectDecrypted(worker);
   busy |= CollectEncrypted(worker);
   EndRound(worker);
+  worker.counters.rounds.Add(1);
+  if (busy) worker.counters.busy_rounds.Add(1);
   return busy;
 }
 

@@ -29,6 +29,7 @@ namespace sekisho::fastpath {
 inline constexpr size_t kPortsMax = 16;
 // In PacketContext::port_in: the packet came from no port.
 inline constexpr PortId kNoPort{kPortsMax};
+inline constexpr uint16_t kNoQueue = UINT16_MAX;
 inline constexpr uint16_t kTransmitBufferMax = 64;
 inline constexpr size_t kDisposedMax = 64;
 inline constexpr unsigned kDownBurstMax = 64;  // messages obeyed in one round
@@ -36,6 +37,10 @@ inline constexpr unsigned kDownBurstMax = 64;  // messages obeyed in one round
 // A port as its worker sees it.
 struct WorkerPort {
   uint16_t device = 0;  // DPDK's number
+  // Of both directions; kNoQueue: the device has fewer queues than there are workers, and `sender`
+  // sends for this one.
+  uint16_t queue = 0;
+  WorkerId sender{};
   PortSide side = PortSide::kOutside;
   uint16_t mtu = 0;
   MacAddress mac = {};
@@ -50,9 +55,23 @@ struct Budgets {
   TokenBucket ike, resolve, neighbour, acquire, icmp_error;
 };
 
+// The rings between this worker and each other, and what waits to be put on them. One producer and
+// one consumer each, so that the packets of a flow stay in order.
+struct HandOver {
+  struct Outgoing {
+    rte_ring* ring = nullptr;
+    uint16_t count = 0;
+    std::array<rte_mbuf*, kBurstMax> waiting;  // until there are many, or the round ends
+  };
+  std::array<Outgoing, kWorkersMax> to;  // by worker; nullptr for itself
+  std::array<rte_ring*, kWorkersMax> from = {};
+};
+
 struct WorkerCounters {
   Counter received, made_here, sent, delivered, punted, consumed, held;  // see Accounting
-  std::array<std::array<Counter, kDropReasons>, kPortsMax + 1> drops;    // by port in, then reason
+  Counter handed_over, taken_over;                                       // packets; see HandOver
+  Counter rounds, busy_rounds;
+  std::array<std::array<Counter, kDropReasons>, kPortsMax + 1> drops;  // by port in, then reason
 };
 
 struct Worker {
@@ -62,7 +81,7 @@ struct Worker {
 
   // Set by the FastPath before the worker runs; constant from then on.
   WorkerId id{};
-  uint16_t queue = 0;  // of each port
+  uint32_t worker_count = 1;
   size_t port_count = 0;
   const LocalAddresses* local = nullptr;
   const TablesSlots* tables_slots = nullptr;
@@ -87,6 +106,7 @@ struct Worker {
   MacAddress host_mac = {};
   NeighbourTable neighbours;
   ReassemblyTable reassembly;
+  HandOver hand_over;
   Budgets budgets;
   PacketList made;               // ICMP errors of this round, forwarded at the start of the next
   uint64_t now_tsc = 0;          // read once per round

@@ -17,7 +17,7 @@ namespace {
 
 constexpr unsigned kBuffers = 8191;
 
-// Lcores 0 and 1, on the first and the last core this process may use.
+// Lcores 0 to 3: the first core that this process may use and the last, in turns.
 std::string LcoreMap() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
@@ -28,7 +28,8 @@ std::string LcoreMap() {
     if (first < 0) first = cpu;
     last = cpu;
   }
-  return "0@" + std::to_string(first) + ",1@" + std::to_string(last);
+  return "0@" + std::to_string(first) + ",1@" + std::to_string(last) + ",2@" +
+         std::to_string(first) + ",3@" + std::to_string(last);
 }
 
 class EalEnvironment : public testing::Environment {

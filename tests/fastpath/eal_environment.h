@@ -9,8 +9,9 @@
 
 namespace sekisho::fastpath {
 
-// Lcore 1 is a worker lcore, on whatever core there is. Requires: called before any DPDK function;
-// the environment calls it before the first test, a benchmark calls it itself. Idempotent.
+// Lcores 1 to 3 are worker lcores, on whatever cores there are. Requires: called before any DPDK
+// function; the environment calls it before the first test, a benchmark calls it itself.
+// Idempotent.
 void EnsureEal();
 
 // Makes a vdev unless it is there already: CreateVdev("crypto_aesni_mb0"). False where the driver

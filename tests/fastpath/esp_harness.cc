@@ -155,7 +155,7 @@ SaHandle EspHarness::InstallOutbound(const TestSa& sa, Spi spi) {
   const auto handle = outbound->Fill(OutboundParameters(sa, spi));
   if (!handle.ok()) std::fprintf(stderr, "%s\n", handle.status().ToString().c_str());
   SEKISHO_CHECK(handle.ok());
-  SEKISHO_CHECK(HandleSaMessage(worker, SaMessage(DownMessage::Kind::kInstallOutboundSa, *handle)));
+  outbound->Publish(*handle);
   return *handle;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "fastpath/hand_over.h"
 #include "fastpath/mbuf.h"
@@ -30,11 +31,20 @@ T Must(absl::StatusOr<T> value) {
 
 }  // namespace
 
-Gateway::Wire Gateway::AddPort(const std::string& name) {
+uint32_t Gateway::DefaultWorkers() {
+  const char* workers = std::getenv("SEKISHO_TEST_WORKERS");
+  return workers == nullptr ? 1 : static_cast<uint32_t>(std::strtoul(workers, nullptr, 10));
+}
+
+Gateway::Wire Gateway::AddPort(const std::string& name, uint16_t queues) {
   Wire wire;
-  wire.to = rte_ring_create((name + "to").c_str(), kWireFrames, SOCKET_ID_ANY, 0);
-  wire.from = rte_ring_create((name + "from").c_str(), kWireFrames, SOCKET_ID_ANY, 0);
-  const int port = rte_eth_from_rings(name.c_str(), &wire.to, 1, &wire.from, 1, 0);
+  for (int i = 0; i < queues; ++i) {
+    const std::string end = name + std::to_string(i);
+    wire.to.push_back(rte_ring_create((end + "to").c_str(), kWireFrames, SOCKET_ID_ANY, 0));
+    wire.from.push_back(rte_ring_create((end + "from").c_str(), kWireFrames, SOCKET_ID_ANY, 0));
+  }
+  const int port =
+      rte_eth_from_rings(name.c_str(), wire.to.data(), queues, wire.from.data(), queues, 0);
   EXPECT_GE(port, 0);
   rte_ether_addr mac;
   rte_eth_macaddr_get(static_cast<uint16_t>(port), &mac);
@@ -51,7 +61,7 @@ Gateway::Gateway(const Options& options) {
   FastPathConfig config;
   for (const bool outside : {true, false}) {
     const std::string name = UniqueName();
-    wires_.push_back(AddPort(name));
+    wires_.push_back(AddPort(name, options.queues));
     config.ports.push_back({.name = outside ? "wan" : "lan",
                             .device = "net_ring_" + name,
                             .side = outside ? PortSide::kOutside : PortSide::kInside,
@@ -60,7 +70,7 @@ Gateway::Gateway(const Options& options) {
   }
   if (options.host) {
     const std::string name = UniqueName();
-    wires_.push_back(AddPort(name));
+    wires_.push_back(AddPort(name, options.queues));
     config.ports.push_back({.name = "host",
                             .device = "net_ring_" + name,
                             .side = PortSide::kHost,
@@ -68,10 +78,10 @@ Gateway::Gateway(const Options& options) {
                             .mtu = options.mtu});
   }
   config.flows_max = options.flows_max;
-  config.worker_lcores = {1};
+  for (uint32_t i = 1; i <= options.workers; ++i) config.worker_lcores.push_back(i);
   config.crypto_devices = options.crypto_devices;
-  config.inbound_sas_max = 64;
-  config.outbound_sas_max = 64;
+  config.inbound_sas_max = options.sas_max;
+  config.outbound_sas_max = options.sas_max;
   config.mbufs = 2048;
   fast_path_ = Must(FastPath::Create(config));
 }
@@ -80,23 +90,24 @@ Gateway::~Gateway() {
   for (const UpMessage& message : punted_) rte_pktmbuf_free(message.packet.mbuf);
   for (const Wire& wire : wires_) {
     void* frame = nullptr;
-    while (rte_ring_dequeue(wire.from, &frame) == 0)
-      rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
+    for (rte_ring* ring : wire.from) {
+      while (rte_ring_dequeue(ring, &frame) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
+    }
   }
   fast_path_.reset();
   for (const Wire& wire : wires_) {
-    rte_ring_free(wire.to);
-    rte_ring_free(wire.from);
+    for (rte_ring* ring : wire.to) rte_ring_free(ring);
+    for (rte_ring* ring : wire.from) rte_ring_free(ring);
   }
 }
 
-void Gateway::Receive(PortId port, const Bytes& frame) {
+void Gateway::Receive(PortId port, const Bytes& frame, uint16_t queue) {
   rte_mbuf* mbuf = MakeMbuf(frame).release();
   GiveToDpdk(mbuf);
-  ASSERT_EQ(rte_ring_enqueue(wires_[static_cast<size_t>(port)].to, mbuf), 0);
+  ASSERT_EQ(rte_ring_enqueue(wires_[static_cast<size_t>(port)].to[queue], mbuf), 0);
 }
 
-void Gateway::ReceiveIp(PortId port, const Bytes& packet) {
+void Gateway::ReceiveIp(PortId port, const Bytes& packet, uint16_t queue) {
   Bytes frame(14);
   const MacAddress to = mac(port);
   std::copy(to.begin(), to.end(), frame.begin());
@@ -105,7 +116,7 @@ void Gateway::ReceiveIp(PortId port, const Bytes& packet) {
   frame[12] = v4 ? 0x08 : 0x86;
   frame[13] = v4 ? 0x00 : 0xdd;
   frame.insert(frame.end(), packet.begin(), packet.end());
-  Receive(port, frame);
+  Receive(port, frame, queue);
 }
 
 void Gateway::Run() {
@@ -130,7 +141,10 @@ void Gateway::Run() {
 
 std::optional<Bytes> Gateway::Sent(PortId port) {
   void* frame = nullptr;
-  if (rte_ring_dequeue(wires_[static_cast<size_t>(port)].from, &frame) != 0) return std::nullopt;
+  for (rte_ring* ring : wires_[static_cast<size_t>(port)].from) {
+    if (frame == nullptr) rte_ring_dequeue(ring, &frame);
+  }
+  if (frame == nullptr) return std::nullopt;
   const MbufPtr mbuf(static_cast<rte_mbuf*>(frame));
   TakeFromDpdk(mbuf.get());
   Bytes bytes = BytesOf(mbuf.get());

@@ -27,7 +27,12 @@ class Gateway {
     bool host = false;
     uint32_t flows_max = 1024;
     std::vector<std::string> crypto_devices = {"crypto_openssl0"};
+    uint32_t workers = DefaultWorkers();
+    uint16_t queues = 1;  // of each port
+    uint32_t sas_max = 64;
   };
+  // One, or SEKISHO_TEST_WORKERS: what holds for one worker holds for several.
+  static uint32_t DefaultWorkers();
   explicit Gateway(const Options& options);
   ~Gateway();
 
@@ -37,13 +42,13 @@ class Gateway {
   uint16_t device(PortId port) const { return devices_[static_cast<size_t>(port)]; }
 
   // A frame arrives; nothing happens to it before Run().
-  void Receive(PortId port, const Bytes& frame);
+  void Receive(PortId port, const Bytes& frame, uint16_t queue = 0);
   // Behind an Ethernet header from `kHostMac` to the port.
-  void ReceiveIp(PortId port, const Bytes& packet);
+  void ReceiveIp(PortId port, const Bytes& packet, uint16_t queue = 0);
   // Rounds until nothing is left to do; keeps what the worker said, and answers kResolveNeighbour
   // with kHostMac unless told not to.
   void Run();
-  // The next frame that left by the port, or nothing.
+  // The next frame that left by the port, or nothing; queue by queue.
   std::optional<Bytes> Sent(PortId port);
   // The IP packet in it.
   std::optional<Bytes> SentIp(PortId port);
@@ -60,10 +65,9 @@ class Gateway {
 
  private:
   struct Wire {
-    rte_ring* to = nullptr;
-    rte_ring* from = nullptr;
+    std::vector<rte_ring*> to, from;  // by queue
   };
-  Wire AddPort(const std::string& name);
+  Wire AddPort(const std::string& name, uint16_t queues);
 
   std::vector<Wire> wires_;
   std::vector<MacAddress> macs_;

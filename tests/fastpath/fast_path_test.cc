@@ -141,6 +141,7 @@ TEST_F(FastPathTest, SendUdpLeavesWithHeadersAndMarker) {
       gateway().fast_path().SendUdp(kOwnIke, {Address("198.51.100.9"), 500}, false, payload).ok());
   ASSERT_TRUE(
       gateway().fast_path().SendUdp(kOwnNatT, {Address("198.51.100.9"), 4711}, true, payload).ok());
+  gateway().Run();  // to another peer: in no order with these
   ASSERT_TRUE(gateway()
                   .fast_path()
                   .SendUdp({Address("2001:db8:113::1"), 500}, {Address("2001:db8:f::1"), 500},

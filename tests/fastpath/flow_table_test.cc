@@ -136,16 +136,6 @@ TEST(FlowTable, OneThatWasNeverMadeHoldsNothing) {
 }
 
 // Both directions of a flow, and every worker, agree on it.
-TEST(FlowTable, HomeFollowsTheRemoteAddressAlone) {
-  std::set<WorkerId> homes;
-  for (int i = 1; i < 250; ++i) {
-    const IpAddress remote = Address(("198.51.100." + std::to_string(i)).c_str());
-    EXPECT_EQ(HomeOfFlow(remote, 1), WorkerId{0});
-    EXPECT_EQ(HomeOfFlow(remote, 3), HomeOfFlow(remote, 3));
-    homes.insert(HomeOfFlow(remote, 3));
-  }
-  EXPECT_EQ(homes.size(), 3u);
-}
 
 }  // namespace
 }  // namespace sekisho::fastpath
