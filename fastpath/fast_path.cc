@@ -139,7 +139,9 @@ absl::Status FastPath::Impl::OpenPorts() {
   for (const PortConfig& port : config.ports) {
     SEKISHO_ASSIGN_OR_RETURN(Port opened, Port::Open(port, worker_count(), packets.get()));
     // The link-local address of the host port is the host's.
-    if (port.side != PortSide::kHost) {
+    if (port.side == PortSide::kHost) {
+      host_mac.Set(opened.mac());
+    } else {
       local.AddPort(PortId{static_cast<uint16_t>(ports.size())}, port.side, opened.mac(),
                     port.addresses);
     }
@@ -208,6 +210,7 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
   worker.worker_count = worker_count();
   worker.port_count = ports.size();
   worker.local = &local;
+  worker.host_mac = &host_mac;
   worker.tables_slots = &tables;
   worker.packets = packets.get();
   worker.large_packets = large_packets.get();
@@ -219,10 +222,7 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
     port.side = config.ports[i].side;
     port.mtu = config.ports[i].mtu;
     port.mac = ports[i].mac();
-    if (port.side == PortSide::kHost) {
-      worker.host = {PortId{static_cast<uint16_t>(i)}, {}};
-      worker.host_mac = port.mac;
-    }
+    if (port.side == PortSide::kHost) worker.host = {PortId{static_cast<uint16_t>(i)}, {}};
   }
   for (size_t other = 0; other < worker_count(); ++other) {
     worker.hand_over.to[other].ring = hand_over[index * worker_count() + other].get();

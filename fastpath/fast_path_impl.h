@@ -80,6 +80,7 @@ class FastPath::Impl {
   std::vector<Ring> hand_over;  // from * worker_count() + to
   std::vector<Port> ports;
   LocalAddresses local;
+  SharedMac host_mac;  // the host port's own, as a tap's is, until a frame says otherwise
   std::unique_ptr<CryptoBackend> crypto;
   std::vector<std::unique_ptr<InboundSad>> inbound;  // by worker
   std::unique_ptr<OutboundSad> outbound;

@@ -47,7 +47,9 @@ bool TakeFromHost(Worker& worker, rte_mbuf* mbuf) {
 void LearnHostMac(Worker& worker, rte_mbuf* mbuf) {
   // The frame's header still stands before the IP header or ARP packet.
   const uint8_t* source = DataOf(mbuf) - kEthernetHeaderBytes + 6;
-  if ((source[0] & 1) == 0) std::memcpy(worker.host_mac.data(), source, worker.host_mac.size());
+  MacAddress mac;
+  std::memcpy(mac.data(), source, mac.size());
+  if ((source[0] & 1) == 0 && worker.host_mac->Get() != mac) worker.host_mac->Set(mac);
 }
 
 void DeliverUp(Worker& worker, Burst burst) {

@@ -37,7 +37,7 @@ void Wait(Worker& worker, PortId port, const IpAddress& address, Neighbour& neig
 }
 
 void SendToNeighbour(Worker& worker, rte_mbuf* mbuf, const NextHop& hop) {
-  if (hop.port == worker.host.port) return SendTo(worker, hop.port, worker.host_mac, mbuf);
+  if (hop.port == worker.host.port) return SendTo(worker, hop.port, worker.host_mac->Get(), mbuf);
   const IpAddress address =
       hop.gateway.has_value() ? *hop.gateway : DestinationOf(mbuf, ContextOf(mbuf));
   Neighbour* neighbour = worker.neighbours.FindOrAdd(hop.port, address);

@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 
 #include "common/messages.h"
 #include "fastpath/counter.h"
@@ -50,6 +51,25 @@ struct WorkerPort {
   Counter received_packets, received_bytes, sent_packets, sent_bytes;
 };
 
+// A MAC address that any worker may learn and all use: the last to write is right.
+class SharedMac {
+ public:
+  void Set(const MacAddress& mac) {
+    uint64_t packed = 0;
+    std::memcpy(&packed, mac.data(), mac.size());
+    packed_.store(packed, std::memory_order_relaxed);
+  }
+  MacAddress Get() const {
+    const uint64_t packed = packed_.load(std::memory_order_relaxed);
+    MacAddress mac;
+    std::memcpy(mac.data(), &packed, mac.size());
+    return mac;
+  }
+
+ private:
+  std::atomic<uint64_t> packed_ = 0;
+};
+
 // How often per second strangers can make a worker do something that costs others.
 struct Budgets {
   TokenBucket ike, resolve, neighbour, acquire, icmp_error;
@@ -87,6 +107,7 @@ struct Worker {
   const TablesSlots* tables_slots = nullptr;
   rte_mempool* packets = nullptr;        // ordinary buffers
   rte_mempool* large_packets = nullptr;  // for packets larger than a frame
+  SharedMac* host_mac = nullptr;         // of the host's own stack; shared by all workers
   rte_ring* down = nullptr;              // DownMessage; slow path -> worker
   rte_ring* up = nullptr;                // UpMessage; worker -> slow path
   std::atomic<bool> stop = false;        // slow path: relaxed; worker: relaxed, once per round
@@ -100,10 +121,8 @@ struct Worker {
   bool tables_unsaid = false;  // kTablesSwapped is still to be said
   EspWorker esp;
   FlowTable flows;
-  // The way to this machine's own stack; port kNoPort without a host port. Its MAC address is the
-  // port's, as a tap's is, until a frame from there says otherwise.
+  // The way to this machine's own stack; port kNoPort without a host port.
   NextHop host = {kNoPort, {}};
-  MacAddress host_mac = {};
   NeighbourTable neighbours;
   ReassemblyTable reassembly;
   HandOver hand_over;
