@@ -1,9 +1,11 @@
 // ESP per packet, crypto included: encapsulate + encrypt, and decrypt + decapsulate, in bursts of
-// 32 of one SA. Sizes are those of the inner IP packet.
+// 32 of one SA, on each backend. Sizes are those of the inner IP packet.
 #include <benchmark/benchmark.h>
 #include <rte_cycles.h>
 
 #include <cstring>
+#include <iterator>
+#include <string>
 
 #include "common/check.h"
 #include "fastpath/parse.h"
@@ -12,8 +14,10 @@
 namespace sekisho::fastpath {
 namespace {
 
-constexpr const char* kSuites[] = {"aes128gcm16", "aes256gcm16", "chacha20poly1305",
-                                   "aes128-sha256"};
+constexpr const char* kSuites[] = {"aes128gcm16",   "aes256gcm16",   "chacha20poly1305",
+                                   "aes128-sha256", "aes256-sha512", "aes128ctr-sha1",
+                                   "aes128ccm16",   "aes128gmac",    "null-sha256"};
+constexpr const char* kBackends[] = {"crypto_aesni_mb0", "ipsec-mb"};
 
 TestSa SaOf(const benchmark::State& state) {
   TestSa sa;
@@ -27,7 +31,7 @@ void Report(benchmark::State& state, uint64_t cycles) {
   state.SetItemsProcessed(state.iterations() * kBurstMax);
   state.SetBytesProcessed(state.iterations() * kBurstMax * state.range(1));
   state.counters["cycles/packet"] = static_cast<double>(cycles) / packets;
-  state.SetLabel(kSuites[state.range(0)]);
+  state.SetLabel(std::string(kSuites[state.range(0)]) + " " + kBackends[state.range(2)]);
 }
 
 // A burst of inner packets and what is needed to have them again as they were.
@@ -79,7 +83,7 @@ void EncapAll(EspHarness& harness, Burst burst) {
 }
 
 void BM_EspEncapsulate(benchmark::State& state) {
-  EspHarness harness("crypto_aesni_mb0", 1024, 8);
+  EspHarness harness(kBackends[state.range(2)], 1024, 8);
   harness.Loop(SaOf(state));
   Burst32 burst(static_cast<size_t>(state.range(1)));
   uint64_t cycles = 0;
@@ -95,7 +99,7 @@ void BM_EspEncapsulate(benchmark::State& state) {
 }
 
 void BM_EspDecapsulate(benchmark::State& state) {
-  EspHarness harness("crypto_aesni_mb0", 1024, 8);
+  EspHarness harness(kBackends[state.range(2)], 1024, 8);
   const Spi spi = harness.Loop(SaOf(state));
   InboundSa* sa = harness.inbound->Find(Be32::FromHost(spi.value));
   Burst32 burst(static_cast<size_t>(state.range(1)));
@@ -125,8 +129,14 @@ void BM_EspDecapsulate(benchmark::State& state) {
   Report(state, cycles);
 }
 
-BENCHMARK(BM_EspEncapsulate)->ArgsProduct({{0, 1, 2, 3}, {64, 1400}})->UseManualTime();
-BENCHMARK(BM_EspDecapsulate)->ArgsProduct({{0, 1, 2, 3}, {64, 1400}})->UseManualTime();
+constexpr int kSuiteCount = std::size(kSuites);
+
+BENCHMARK(BM_EspEncapsulate)
+    ->ArgsProduct({benchmark::CreateDenseRange(0, kSuiteCount - 1, 1), {64, 1400}, {0, 1}})
+    ->UseManualTime();
+BENCHMARK(BM_EspDecapsulate)
+    ->ArgsProduct({benchmark::CreateDenseRange(0, kSuiteCount - 1, 1), {64, 1400}, {0, 1}})
+    ->UseManualTime();
 
 }  // namespace
 }  // namespace sekisho::fastpath
