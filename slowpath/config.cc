@@ -112,6 +112,7 @@ fastpath::FastPathConfig MakeFastPathConfig(const Config& config) {
   fastpath::FastPathConfig result;
   for (const PortSettings& port : config.ports) result.ports.push_back(port.port);
   result.worker_lcores = config.workers.cores;
+  result.crypto_backend = config.crypto.backend;
   for (const DeviceConfig& device : config.crypto.devices) {
     result.crypto_devices.push_back(device.name);
   }

@@ -47,7 +47,9 @@ struct PortSettings {
 };
 
 struct CryptoSettings {
-  std::vector<DeviceConfig> devices;  // default: crypto_aesni_mb
+  fastpath::CryptoBackendKind backend = fastpath::CryptoBackendKind::kIpsecMb;
+  std::vector<DeviceConfig> devices;  // of cryptodev; empty with ipsec-mb
+  AlgorithmPermission permission;     // legacy: true
   uint32_t replay_window = 1024;      // packets; a power of two, 64 to 4096
 };
 

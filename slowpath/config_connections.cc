@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/status_macros.h"
 #include "slowpath/config_sections.h"
 #include "slowpath/config_values.h"
 
@@ -63,13 +64,23 @@ void ReadLocalAddresses(ConfigMap& map, const Config& config, ike::Connection& c
   }
 }
 
-void ReadProposals(ConfigMap& map, const char* key,
-                   absl::StatusOr<AlgorithmProposal> (*parse)(absl::string_view),
+template <typename Parser>
+void ReadProposals(ConfigMap& map, const char* key, Parser parse,
                    std::vector<AlgorithmProposal>& proposals) {
   const auto list = map.Take(key);
   if (!list.has_value()) return;
   if (list->Items().empty()) return list->Fail("found no proposal, want at least one");
   list->ParseList(parse, proposals);
+}
+
+auto EspProposalWith(AlgorithmPermission permission) {
+  return [permission](const std::string& text) -> absl::StatusOr<AlgorithmProposal> {
+    SEKISHO_ASSIGN_OR_RETURN(const AlgorithmProposal proposal, AlgorithmProposal::ParseEsp(text));
+    for (const IpsecSuite& suite : proposal.Suites()) {
+      SEKISHO_RETURN_IF_ERROR(CheckPermitted(suite, permission));
+    }
+    return proposal;
+  };
 }
 
 // `remote: dynamic` is said by an empty list.
@@ -96,7 +107,7 @@ void ReadChildRemote(const ConfigNode& node, const ike::Connection& connection,
 }
 
 ike::ChildTemplate ReadChild(const std::string& name, const ConfigNode& node,
-                             const ike::Connection& connection) {
+                             const ike::Connection& connection, AlgorithmPermission permission) {
   ike::ChildTemplate child{.name = name, .local = {}, .remote = {}};
   ConfigMap map(node);
   if (const auto local = map.Require("local", "traffic selectors such as 10.10.0.0/24")) {
@@ -107,7 +118,7 @@ ike::ChildTemplate ReadChild(const std::string& name, const ConfigNode& node,
     ReadChildRemote(*remote, connection, child);
   }
   CheckFamilies(node, child.local, child.remote);
-  ReadProposals(map, "esp_proposals", AlgorithmProposal::ParseEsp, child.esp_proposals);
+  ReadProposals(map, "esp_proposals", EspProposalWith(permission), child.esp_proposals);
   const bool rekey_given = map.Read("rekey_time", kLifetime, child.rekey_time);
   // A tenth more than the rekey time, as the defaults have it.
   if (rekey_given) child.life_time = child.rekey_time * 11 / 10;
@@ -173,7 +184,8 @@ ConnectionConfig ReadConnection(const std::string& name, const ConfigNode& node,
   ReadInitiator(map, result, *connection);
   if (const auto children = map.Require("children", "at least one child")) {
     for (const auto& [child_name, child] : children->Named()) {
-      connection->children.push_back(ReadChild(child_name, child, *connection));
+      connection->children.push_back(
+          ReadChild(child_name, child, *connection, config.crypto.permission));
     }
     if (connection->children.empty()) children->Fail("found no child, want at least one");
   }

@@ -34,6 +34,12 @@ absl::StatusOr<uint32_t> ParseReplayWindow(const std::string& text) {
   return static_cast<uint32_t>(*bits);
 }
 
+absl::StatusOr<fastpath::CryptoBackendKind> ParseCryptoBackend(const std::string& text) {
+  if (text == "ipsec-mb") return fastpath::CryptoBackendKind::kIpsecMb;
+  if (text == "cryptodev") return fastpath::CryptoBackendKind::kCryptodev;
+  return Wanted(text, "ipsec-mb or cryptodev");
+}
+
 absl::StatusOr<double> ParseFactor(const std::string& text) {
   double factor = 0;
   // Written so that "nan" is refused too.
@@ -88,11 +94,12 @@ void ReadEal(ConfigMap& root, std::vector<std::string>& eal) {
 }
 
 void ReadCrypto(ConfigMap& root, CryptoSettings& crypto) {
-  crypto.devices = {{.name = "crypto_aesni_mb", .arguments = "crypto_aesni_mb"}};
   const auto section = root.Take("crypto");
   if (!section.has_value()) return;
   ConfigMap map(*section);
-  if (const auto devices = map.Take("devices")) {
+  const auto devices = map.Take("devices");
+  if (devices.has_value()) {
+    crypto.backend = fastpath::CryptoBackendKind::kCryptodev;
     devices->ParseList(ParseCryptoDevice, crypto.devices);
     if (devices->Items().empty()) devices->Fail("found no device, want at least one");
     for (size_t i = 0; i < crypto.devices.size(); ++i) {
@@ -102,6 +109,17 @@ void ReadCrypto(ConfigMap& root, CryptoSettings& crypto) {
       }
     }
   }
+  if (const auto backend = map.Take("backend");
+      backend.has_value() && backend->Parse(ParseCryptoBackend, crypto.backend)) {
+    const bool cryptodev = crypto.backend == fastpath::CryptoBackendKind::kCryptodev;
+    if (!cryptodev && devices.has_value()) {
+      backend->Fail("found ipsec-mb beside devices, want devices only with backend: cryptodev");
+    }
+    if (cryptodev && !devices.has_value()) {
+      crypto.devices = {{.name = "crypto_aesni_mb", .arguments = "crypto_aesni_mb"}};
+    }
+  }
+  map.Read("legacy", ParseBool, crypto.permission.legacy);
   map.Read("replay_window", ParseReplayWindow, crypto.replay_window);
   map.Finish();
 }

@@ -72,21 +72,12 @@ absl::Status Gateway::CheckSuites() const {
   for (const ConnectionConfig& connection : config_.connections) {
     for (const ike::ChildTemplate& child : connection.connection->children) {
       for (const AlgorithmProposal& proposal : child.esp_proposals) {
-        std::vector<IntegrityId> integrity = proposal.integrity;
-        if (integrity.empty()) integrity = {IntegrityId::kNone};
-        std::vector<EsnId> esn = proposal.esn;
-        if (esn.empty()) esn = {EsnId::kNoEsn};
-        for (const Encryption& encryption : proposal.encryption) {
-          for (const IntegrityId integrity_id : integrity) {
-            for (const EsnId esn_id : esn) {
-              const absl::Status status =
-                  fast_path_->CheckSuite({encryption, integrity_id, esn_id == EsnId::kEsn});
-              if (status.ok()) continue;
-              return absl::FailedPreconditionError(
-                  absl::StrCat(config_.path, ": connections.", connection.connection->name,
-                               ".children.", child.name, ".esp_proposals: ", status.message()));
-            }
-          }
+        for (const IpsecSuite& suite : proposal.Suites()) {
+          const absl::Status status = fast_path_->CheckSuite(suite);
+          if (status.ok()) continue;
+          return absl::FailedPreconditionError(
+              absl::StrCat(config_.path, ": connections.", connection.connection->name,
+                           ".children.", child.name, ".esp_proposals: ", status.message()));
         }
       }
     }
@@ -100,6 +91,7 @@ absl::Status Gateway::Run() {
                         {"ports", absl::StrCat(config_.ports.size())},
                         {"policies", absl::StrCat(config_.policies.size())},
                         {"connections", absl::StrCat(config_.connections.size())},
+                        {"crypto", fast_path_->DescribeCrypto()},
                         {"control", config_.control.socket}});
   ike_->StartConnections();
   loop_.Run();

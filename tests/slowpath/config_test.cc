@@ -222,7 +222,9 @@ TEST(ConfigTest, EverySectionButPortsHasDefaults) {
   const auto config = Parse("ports: {wan: {device: net_null0, side: outside}}");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->workers.cores, (std::vector<unsigned>{1}));
-  EXPECT_EQ(config->crypto.devices[0].arguments, "crypto_aesni_mb");
+  EXPECT_EQ(config->crypto.backend, fastpath::CryptoBackendKind::kIpsecMb);
+  EXPECT_TRUE(config->crypto.devices.empty());
+  EXPECT_FALSE(config->crypto.permission.legacy);
   EXPECT_EQ(config->control.socket, "/run/sekisho/sekisho.sock");
   EXPECT_EQ(config->log.file, "-");
 }
@@ -232,6 +234,7 @@ TEST(ConfigTest, FastPathConfigNamesWhatWasProbed) {
   ASSERT_TRUE(config.ok());
   const fastpath::FastPathConfig fast = MakeFastPathConfig(*config);
   EXPECT_EQ(fast.ports[0].device, "net_af_packet0");
+  EXPECT_EQ(fast.crypto_backend, fastpath::CryptoBackendKind::kCryptodev);
   EXPECT_EQ(fast.crypto_devices, (std::vector<std::string>{"crypto_aesni_mb", "crypto_openssl"}));
   EXPECT_EQ(fast.mbufs, 8192u);
   EXPECT_EQ(fast.replay_window, 512u);
