@@ -14,6 +14,7 @@
 #include "common/algorithm.h"
 #include "common/bytes.h"
 #include "common/endpoint.h"
+#include "common/ipsec.h"
 #include "common/secret.h"
 #include "common/spi.h"
 #include "common/traffic_selector.h"
@@ -73,8 +74,12 @@ struct ChildSaHalf {
   TrafficSelectors local, remote;
   Endpoint local_endpoint, remote_endpoint;  // IKE's own; ESP uses the ports if encapsulated
   bool udp_encapsulation = false;            // RFC 3948
-  uint64_t soft_bytes = 0;                   // ask for a rekey after these; 0: never
-  bool initiated_by_us = false;              // the exchange that made it
+  IpsecMode mode = IpsecMode::kTunnel;
+  // Transport mode with NAT between: both ends' addresses as the peer knows them, which the
+  // checksums of its packets cover.
+  std::optional<IpAddress> original_local, original_remote;
+  uint64_t soft_bytes = 0;       // ask for a rekey after these; 0: never
+  bool initiated_by_us = false;  // the exchange that made it
 };
 struct InstallInboundSa {
   ChildSaHalf sa;

@@ -1,7 +1,12 @@
 #include "ike/child_negotiation.h"
 
+#include <algorithm>
+#include <optional>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/status_macros.h"
 #include "ike/notify.h"
 #include "ike/traffic_selection.h"
 
@@ -9,11 +14,23 @@ namespace sekisho::ike {
 namespace {
 
 // What came of trying one template.
-enum class Fit : uint8_t { kSelectorsDiffer, kProposalsDiffer, kFits };
+enum class Fit : uint8_t { kModeDiffers, kSelectorsDiffer, kProposalsDiffer, kFits };
+
+bool Allows(const ChildTemplate& child_template, IpsecMode mode) {
+  return mode == child_template.mode ||
+         (mode == IpsecMode::kTunnel && child_template.may_fall_back);
+}
+
+bool AsksForTransport(const Message& message) {
+  return message.FindNotify(NotifyType::kUseTransportMode) != nullptr;
+}
 
 Fit Try(const IkeSa& sa, const Message& request, InExchange exchange,
-        const ChildTemplate& child_template, ChildNegotiation& negotiation) {
-  if (!NarrowRequest(sa, request, child_template, negotiation)) return Fit::kSelectorsDiffer;
+        const ChildTemplate& child_template, IpsecMode mode, ChildNegotiation& negotiation) {
+  if (!Allows(child_template, mode)) return Fit::kModeDiffers;
+  if (!NarrowRequest(sa, request, child_template, mode, negotiation)) {
+    return Fit::kSelectorsDiffer;
+  }
   const auto* ke = request.Find<KePayload>();
   auto choice = ChooseEsp(*request.Find<SaPayload>(), child_template.esp_proposals,
                           exchange == InExchange::kIkeAuth,
@@ -24,18 +41,34 @@ Fit Try(const IkeSa& sa, const Message& request, InExchange exchange,
   return Fit::kFits;
 }
 
-Fit TryAll(const IkeSa& sa, const Message& request, InExchange exchange,
-           ChildNegotiation& negotiation) {
+Fit TryInMode(const IkeSa& sa, const Message& request, InExchange exchange, IpsecMode mode,
+              ChildNegotiation& negotiation) {
   if (negotiation.child_template != nullptr) {
-    return Try(sa, request, exchange, *negotiation.child_template, negotiation);
+    return Try(sa, request, exchange, *negotiation.child_template, mode, negotiation);
   }
-  Fit best = Fit::kSelectorsDiffer;
+  Fit best = Fit::kModeDiffers;
   for (const ChildTemplate& child_template : sa.connection->children) {
-    const Fit fit = Try(sa, request, exchange, child_template, negotiation);
+    const Fit fit = Try(sa, request, exchange, child_template, mode, negotiation);
     if (fit == Fit::kFits) return fit;
-    if (fit == Fit::kProposalsDiffer) best = fit;
+    best = std::max(best, fit);
   }
   return best;
+}
+
+// RFC 7296, 1.3.1: whoever asks for transport mode may be given tunnel mode, never the other way
+// about. A rekey keeps the mode of the pair that it replaces.
+Fit TryAll(const IkeSa& sa, const Message& request, InExchange exchange,
+           ChildNegotiation& negotiation) {
+  const bool asked = AsksForTransport(request);
+  const std::optional<IpsecMode> keep =
+      negotiation.rekeys ? std::optional(negotiation.mode) : std::nullopt;
+  if (keep == IpsecMode::kTransport && !asked) return Fit::kModeDiffers;
+  Fit best = Fit::kModeDiffers;
+  if (asked && keep != IpsecMode::kTunnel) {
+    best = TryInMode(sa, request, exchange, IpsecMode::kTransport, negotiation);
+    if (best == Fit::kFits || keep == IpsecMode::kTransport) return best;
+  }
+  return std::max(best, TryInMode(sa, request, exchange, IpsecMode::kTunnel, negotiation));
 }
 
 std::string SelectorsReason(const IkeSa& sa, const Message& request) {
@@ -60,6 +93,31 @@ std::string ProposalsReason(const IkeSa& sa, const Message& request) {
                       ", ", accepted);
 }
 
+void LogTunnelInstead(Core& core, const IkeSa& sa, const ChildTemplate& child_template,
+                      absl::string_view why) {
+  core.Log(LogEvent::Level::kInfo, "child-sa-mode", sa,
+           {{"child", child_template.name},
+            {"mode", Name(IpsecMode::kTunnel)},
+            {"reason", std::string(why)}});
+}
+
+// The notify of the answer says which mode the peer made it in.
+absl::Status AcceptMode(Core& core, const IkeSa& sa, const Message& response,
+                        ChildNegotiation& negotiation) {
+  const ChildTemplate& child_template = *negotiation.child_template;
+  const IpsecMode offered = negotiation.mode;
+  const bool transport = AsksForTransport(response);
+  negotiation.mode = transport ? IpsecMode::kTransport : IpsecMode::kTunnel;
+  if (negotiation.mode == offered) return absl::OkStatus();
+  if (transport) return absl::InvalidArgumentError("the peer chose transport mode unasked");
+  if (negotiation.rekeys || !child_template.may_fall_back) {
+    negotiation.mode_refused = true;
+  } else {
+    LogTunnelInstead(core, sa, child_template, "the peer did not agree to transport mode");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string Join(const std::vector<AlgorithmProposal>& proposals) {
@@ -79,6 +137,13 @@ void LogChildFailed(Core& core, const IkeSa& sa, const ChildTemplate* child_temp
 std::optional<NotifyPayload> ChooseChild(Core& core, IkeSa& sa, const Message& request,
                                          InExchange exchange, ChildNegotiation& negotiation) {
   switch (TryAll(sa, request, exchange, negotiation)) {
+    case Fit::kModeDiffers:
+      ++core.counters.no_proposal_chosen;
+      LogChildFailed(core, sa, negotiation.child_template,
+                     AsksForTransport(request)
+                         ? "the peer asked for transport mode, want tunnel mode"
+                         : "the peer asked for tunnel mode, want transport mode");
+      return Notify(NotifyType::kNoProposalChosen);
     case Fit::kSelectorsDiffer:
       ++core.counters.ts_unacceptable;
       LogChildFailed(core, sa, nullptr, SelectorsReason(sa, request));
@@ -89,6 +154,9 @@ std::optional<NotifyPayload> ChooseChild(Core& core, IkeSa& sa, const Message& r
       return Notify(NotifyType::kNoProposalChosen);
     case Fit::kFits:
       break;
+  }
+  if (AsksForTransport(request) && negotiation.mode == IpsecMode::kTunnel) {
+    LogTunnelInstead(core, sa, *negotiation.child_template, "the peer asked for transport mode");
   }
   if (sa.children.size() >= kChildSasMax || !ReserveSpi(core, negotiation)) {
     LogChildFailed(core, sa, negotiation.child_template, "no additional Child SA is possible");
@@ -115,21 +183,35 @@ void BuildChildOffer(const OwnExchange& own, InExchange exchange, std::vector<Pa
     }
   }
   BuildTrafficSelectors(negotiation, payloads);
+  BuildMode(negotiation, payloads);
 }
 
-absl::Status AcceptChild(const Message& response, InExchange exchange,
+void BuildMode(const ChildNegotiation& negotiation, std::vector<Payload>& payloads) {
+  if (negotiation.mode != IpsecMode::kTransport) return;
+  payloads.push_back(Notify(NotifyType::kUseTransportMode));
+}
+
+absl::Status AcceptChild(Core& core, const IkeSa& sa, const Message& response, InExchange exchange,
                          ChildNegotiation& negotiation) {
-  const auto* sa = response.Find<SaPayload>();
-  if (sa == nullptr) return absl::InvalidArgumentError("the answer has no SA payload");
-  auto choice = AcceptEsp(*sa, negotiation.child_template->esp_proposals,
+  const auto* payload = response.Find<SaPayload>();
+  if (payload == nullptr) return absl::InvalidArgumentError("the answer has no SA payload");
+  auto choice = AcceptEsp(*payload, negotiation.child_template->esp_proposals,
                           exchange == InExchange::kCreateChildSa);
   if (!choice.ok()) return choice.status();
   negotiation.choice = *std::move(choice);
+  SEKISHO_RETURN_IF_ERROR(AcceptMode(core, sa, response, negotiation));
   const AllowedSelectors proposed{negotiation.local, negotiation.remote};
-  if (!AcceptNarrowed(response, proposed, negotiation)) {
+  if (!AcceptNarrowed(sa, response, proposed, negotiation)) {
     return absl::InvalidArgumentError("the peer's traffic selectors are not within ours");
   }
   return absl::OkStatus();
+}
+
+void DeleteRefused(Core& core, IkeSa& sa, ChildSa& child) {
+  child.redundant = true;
+  LogChildFailed(core, sa, child.child_template,
+                 "the peer did not agree to transport mode, and tunnel mode is not allowed here");
+  AddTask(sa, {.kind = Task::Kind::kDeleteChild, .child = child.id});
 }
 
 }  // namespace sekisho::ike

@@ -22,11 +22,16 @@ std::optional<NotifyPayload> ChooseChild(Core& core, IkeSa& sa, const Message& r
 
 // Initiator: reserves our SPI; false if there is none left.
 bool ReserveSpi(Core& core, ChildNegotiation& negotiation);
-// Initiator: SA, [Ni, KEi,] TSi, TSr.
+// Initiator: SA, [Ni, KEi,] TSi, TSr, [N(USE_TRANSPORT_MODE)].
 void BuildChildOffer(const OwnExchange& own, InExchange exchange, std::vector<Payload>& payloads);
-// Initiator: takes the answer; the error is for the log.
-absl::Status AcceptChild(const Message& response, InExchange exchange,
+// Either: USE_TRANSPORT_MODE where that is the mode (RFC 7296, 1.3.1).
+void BuildMode(const ChildNegotiation& negotiation, std::vector<Payload>& payloads);
+// Initiator: takes the answer; the error is for the log. Where negotiation.mode_refused is set the
+// peer has made a pair that we do not want, and which is to be deleted.
+absl::Status AcceptChild(Core& core, const IkeSa& sa, const Message& response, InExchange exchange,
                          ChildNegotiation& negotiation);
+// Initiator: the end of a pair with mode_refused, which the peer has made already.
+void DeleteRefused(Core& core, IkeSa& sa, ChildSa& child);
 
 // Either side's log line for a Child SA that did not come to be.
 void LogChildFailed(Core& core, const IkeSa& sa, const ChildTemplate* child_template,

@@ -22,6 +22,7 @@ LogFields FullFields(const ChildSa& child) {
   LogFields fields = Fields(child);
   fields.emplace_back("suite", child.suite.ToString());
   if (child.pfs) fields.emplace_back("pfs", Name(*child.pfs));
+  fields.emplace_back("mode", Name(child.mode));
   fields.emplace_back("local", ToString(child.local));
   fields.emplace_back("remote", ToString(child.remote));
   return fields;
@@ -49,6 +50,9 @@ ChildSaHalf MakeHalf(const IkeSa& sa, const ChildSa& child) {
   half.local_endpoint = sa.local;
   half.remote_endpoint = sa.remote;
   half.udp_encapsulation = child.udp_encapsulation;
+  half.mode = child.mode;
+  half.original_local = child.original_local;
+  half.original_remote = child.original_remote;
   half.soft_bytes = child.child_template->rekey_bytes;
   half.initiated_by_us = child.initiated_by_us;
   return half;
@@ -84,6 +88,9 @@ ChildSa& CreateChildSa(Core& core, IkeSa& sa, ChildNegotiation& negotiation,
   if (!shared_secret.empty()) child.pfs = negotiation.choice.key_exchange;
   child.local = std::move(negotiation.local);
   child.remote = std::move(negotiation.remote);
+  child.mode = negotiation.mode;
+  child.original_local = negotiation.original_local;
+  child.original_remote = negotiation.original_remote;
   child.initiated_by_us = negotiation.initiated_by_us;
   child.udp_encapsulation = sa.behind_nat();
   child.rekeys = negotiation.rekeys;
@@ -107,7 +114,7 @@ ChildSa& CreateChildSa(Core& core, IkeSa& sa, ChildNegotiation& negotiation,
   child.inbound_installed = true;
   core.Emit(InstallInboundSa{std::move(inbound)});
   core.Touch(sa);
-  if (!child.rekeys) {
+  if (!child.rekeys && !negotiation.mode_refused) {
     ++core.counters.child_sas_established;
     core.Log(LogEvent::Level::kInfo, "child-sa-up", sa, FullFields(child));
   }

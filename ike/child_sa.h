@@ -39,6 +39,10 @@ struct ChildNegotiation {
   ReservedSpi inbound;
   EspChoice choice;
   TrafficSelectors local, remote;
+  IpsecMode mode = IpsecMode::kTunnel;
+  // Transport mode with NAT between: the two addresses as the peer knows them (RFC 7296, 2.23.1).
+  std::optional<IpAddress> original_local, original_remote;
+  bool mode_refused = false;  // the peer made it in a mode that we do not want: it is to go
   Bytes nonce_i, nonce_r;
   bool initiated_by_us = false;
   std::optional<ChildSaId> rekeys;
@@ -52,6 +56,8 @@ struct ChildSa {
   IpsecSuite suite;
   std::optional<KeyExchangeId> pfs;
   TrafficSelectors local, remote;
+  IpsecMode mode = IpsecMode::kTunnel;
+  std::optional<IpAddress> original_local, original_remote;  // as in ChildNegotiation
   bool initiated_by_us = false;
   bool udp_encapsulation = false;
   absl::Time established_at;

@@ -13,6 +13,7 @@
 #include "common/algorithm.h"
 #include "common/endpoint.h"
 #include "common/ip_range.h"
+#include "common/ipsec.h"
 #include "common/secret.h"
 #include "common/traffic_selector.h"
 #include "ike/identity.h"
@@ -46,6 +47,10 @@ struct ChildTemplate {
   TrafficSelectors local;  // what peers may reach through us
   // What peers may be. Empty: exactly the virtual addresses that the peer was given.
   TrafficSelectors remote;
+  // Transport mode is between the two addresses that IKE is spoken between: of the selectors counts
+  // what holds these, and an empty `remote` is the peer's own address. RFC 7296, 1.3.1.
+  IpsecMode mode = IpsecMode::kTunnel;
+  bool may_fall_back = false;  // kTransport: to tunnel mode, where the peer wants that
   std::vector<AlgorithmProposal> esp_proposals = DefaultEspProposals();
   absl::Duration rekey_time = absl::Hours(1);    // soft; jittered down by up to a tenth
   absl::Duration life_time = absl::Minutes(66);  // hard: deleted if not rekeyed by then

@@ -1,6 +1,7 @@
 #include "ike/core.h"
 
 #include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -47,6 +48,9 @@ bool Core::IsCurrent(const IkeSa& sa) const {
   const auto found = current.find(sa.id);
   return found != current.end() && found->second == sa.local_spi;
 }
+
+// Not inline: where GCC 12 sees which alternative it is, it warns of the members of all others.
+void Core::Emit(Action action) { actions->push_back(std::move(action)); }
 
 void Core::Log(LogEvent::Level level, absl::string_view name, LogFields fields) {
   Emit(LogEvent{.level = level, .name = std::string(name), .fields = std::move(fields)});

@@ -63,7 +63,7 @@ struct Core {
   bool IsCurrent(const IkeSa& sa) const;
   void Touch(const IkeSa& sa) { touched.insert(sa.local_spi); }
 
-  void Emit(Action action) { actions->push_back(std::move(action)); }
+  void Emit(Action action);
   void Log(LogEvent::Level level, absl::string_view name, LogFields fields);
   // With the fields by which one tunnel's life is found in the log in front.
   void Log(LogEvent::Level level, absl::string_view name, const IkeSa& sa, LogFields fields);

@@ -101,10 +101,23 @@ void Begin(Core& core, IkeSa& sa, const ChildTemplate& child_template, ChildSa* 
     negotiation.rekeys = old->id;
     negotiation.local = old->local;
     negotiation.remote = old->remote;
+    negotiation.mode = old->mode;
+    if (old->mode == IpsecMode::kTransport) {  // the peer may have moved
+      negotiation.local = WithAddress(std::move(negotiation.local), sa.local.address);
+      negotiation.remote = WithAddress(std::move(negotiation.remote), sa.remote.address);
+    }
   } else {
     AllowedSelectors proposed = Proposed(sa, child_template);
     negotiation.local = std::move(proposed.local);
     negotiation.remote = std::move(proposed.remote);
+    negotiation.mode = child_template.mode;
+    if (negotiation.local.empty() || negotiation.remote.empty()) {
+      LogChildFailed(
+          core, sa, &child_template,
+          absl::StrCat("its selectors for transport mode do not hold ", sa.local.address.ToString(),
+                       " and ", sa.remote.address.ToString()));
+      return GiveUpOwn(core, sa);
+    }
   }
   negotiation.nonce_i = core.Nonce();
   if (!ReserveSpi(core, negotiation)) return GiveUpOwn(core, sa);
@@ -116,6 +129,13 @@ void Finish(Core& core, IkeSa& sa, ByteSpan shared_secret) {
   const std::unique_ptr<OwnExchange> own = std::move(sa.own);
   ChildSa& child = CreateChildSa(core, sa, own->negotiation, shared_secret);
   ChildSa* old = child.rekeys ? FindChild(sa, *child.rekeys) : nullptr;
+  if (own->negotiation.mode_refused) {
+    if (old != nullptr) {
+      old->state = ChildSaState::kInstalled;
+      old->rekey_at = core.now + core.RetryDelay();
+    }
+    return DeleteRefused(core, sa, child);
+  }
   const Bytes& lowest = LowerNonce(own->negotiation.nonce_i, own->negotiation.nonce_r);
   if (own->rival_nonce && OursIsRedundant(lowest, *own->rival_nonce)) {
     // The peer deletes the old pair, we delete what we just made.
@@ -198,7 +218,8 @@ void ProcessCreateChildResponse(Core& core, IkeSa& sa, Message response) {
   if (const NotifyPayload* error = response.FindErrorNotify()) {
     return ProcessError(core, sa, response, *error);
   }
-  absl::Status status = AcceptChild(response, InExchange::kCreateChildSa, own.negotiation);
+  absl::Status status =
+      AcceptChild(core, sa, response, InExchange::kCreateChildSa, own.negotiation);
   const auto* ke = response.Find<KePayload>();
   const KeyExchangeId chosen = own.negotiation.choice.key_exchange;
   if (status.ok() && chosen != KeyExchangeId::kNone &&
@@ -252,6 +273,7 @@ void Answer(Core& core, IkeSa& sa, ByteSpan shared_secret) {
     payloads.push_back(KePayload{negotiation.choice.key_exchange, peer.public_value});
   }
   BuildTrafficSelectors(negotiation, payloads);
+  BuildMode(negotiation, payloads);
 
   ChildSa& child = CreateChildSa(core, sa, negotiation, shared_secret);
   child.redundant = peer.redundant;
@@ -297,6 +319,7 @@ void ProcessCreateChildRequest(Core& core, IkeSa& sa) {
     if (old == nullptr) return;
     peer.negotiation.child_template = old->child_template;
     peer.negotiation.rekeys = old->id;
+    peer.negotiation.mode = old->mode;
   }
   if (auto error = ChooseChild(core, sa, request, InExchange::kCreateChildSa, peer.negotiation)) {
     return Respond(core, sa, {*std::move(error)});

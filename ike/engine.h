@@ -70,6 +70,7 @@ struct ChildSaInfo {
   IpsecSuite suite;
   std::optional<KeyExchangeId> pfs;
   bool udp_encapsulation;
+  IpsecMode mode = IpsecMode::kTunnel;
   TrafficSelectors local, remote;
   absl::Time established_at;
   absl::Time rekey_at;

@@ -98,6 +98,7 @@ void AnswerChild(Core& core, IkeSa& sa, std::vector<Payload>& payloads) {
   accepted.spi = std::move(spi).Take();
   payloads.push_back(SaPayload{{std::move(accepted)}});
   BuildTrafficSelectors(negotiation, payloads);
+  BuildMode(negotiation, payloads);
   ChildSa& child = CreateChildSa(core, sa, negotiation, {});
   SwitchOutbound(core, sa, child);
 }
@@ -239,7 +240,7 @@ void TakeChild(Core& core, IkeSa& sa, OwnExchange& own, const Message& response)
                           absl::StrCat("peer answered with notify ", static_cast<int>(error->type),
                                        ": ", Describe(response)));
   }
-  const absl::Status status = AcceptChild(response, InExchange::kIkeAuth, negotiation);
+  const absl::Status status = AcceptChild(core, sa, response, InExchange::kIkeAuth, negotiation);
   if (!status.ok()) {
     // The responder has installed it: what it believes in must not stay.
     LogChildFailed(core, sa, negotiation.child_template, std::string(status.message()));
@@ -248,6 +249,7 @@ void TakeChild(Core& core, IkeSa& sa, OwnExchange& own, const Message& response)
   negotiation.nonce_i = sa.nonce_i;
   negotiation.nonce_r = sa.nonce_r;
   ChildSa& child = CreateChildSa(core, sa, negotiation, {});
+  if (negotiation.mode_refused) return DeleteRefused(core, sa, child);
   SwitchOutbound(core, sa, child);
 }
 
@@ -287,6 +289,13 @@ void BeginIkeAuth(Core& core, IkeSa& sa) {
   AllowedSelectors proposed = Proposed(sa, *negotiation.child_template);
   negotiation.local = std::move(proposed.local);
   negotiation.remote = std::move(proposed.remote);
+  negotiation.mode = negotiation.child_template->mode;
+  if (negotiation.local.empty() || negotiation.remote.empty()) {
+    return EndIkeSa(core, sa, LogEvent::Level::kWarning, "ike-sa-failed",
+                    absl::StrCat("child '", negotiation.child_template->name,
+                                 "' for transport mode does not hold ", sa.local.address.ToString(),
+                                 " and ", sa.remote.address.ToString()));
+  }
   if (!ReserveSpi(core, negotiation)) {
     return EndIkeSa(core, sa, LogEvent::Level::kWarning, "ike-sa-failed", "no SPI is left");
   }

@@ -235,6 +235,7 @@ IkeSaInfo Describe(const IkeSa& sa) {
                              .suite = child->suite,
                              .pfs = child->pfs,
                              .udp_encapsulation = child->udp_encapsulation,
+                             .mode = child->mode,
                              .local = child->local,
                              .remote = child->remote,
                              .established_at = child->established_at,

@@ -26,15 +26,19 @@ Parameters ParametersOf(const ike::ChildSaHalf& half) {
   parameters.local_endpoint = half.local_endpoint;
   parameters.remote_endpoint = half.remote_endpoint;
   parameters.udp_encapsulation = half.udp_encapsulation;
+  parameters.mode = half.mode;
+  // Stays the same over rekeys of the Child SA and of the IKE SA.
+  parameters.peer = static_cast<uint64_t>(half.ike_sa);
   return parameters;
 }
 
 }  // namespace
 
 absl::Status ChildSas::InstallInbound(const ike::ChildSaHalf& half) {
-  SEKISHO_ASSIGN_OR_RETURN(
-      const fastpath::SaHandle handle,
-      fast_path_.InstallInbound(ParametersOf<fastpath::InboundSaParameters>(half)));
+  auto parameters = ParametersOf<fastpath::InboundSaParameters>(half);
+  parameters.original_local = half.original_local;
+  parameters.original_remote = half.original_remote;
+  SEKISHO_ASSIGN_OR_RETURN(const fastpath::SaHandle handle, fast_path_.InstallInbound(parameters));
   Own(half, handle).inbound = handle;
   return absl::OkStatus();
 }

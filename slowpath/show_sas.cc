@@ -42,10 +42,11 @@ std::string TrafficText(const std::optional<fastpath::SaCounters>& counters) {
 void AppendChild(const StatusView& view, const ike::ChildSaInfo& child, std::string& text) {
   const ChildSaTraffic traffic = view.Traffic(child.id);
   const absl::Time now = view.Now();
-  absl::StrAppend(&text, "  Child SA ", IdText(child.id), ": ", child.child, ", ", child.state,
-                  ", ", SuiteText(child), child.udp_encapsulation ? ", in UDP" : "", ", up ",
-                  AgeText(now - child.established_at), ", rekey in ",
-                  UntilText(child.rekey_at, now), "\n");
+  absl::StrAppend(
+      &text, "  Child SA ", IdText(child.id), ": ", child.child, ", ", child.state, ", ",
+      SuiteText(child), child.mode == IpsecMode::kTransport ? ", transport mode" : "",
+      child.udp_encapsulation ? ", in UDP" : "", ", up ", AgeText(now - child.established_at),
+      ", rekey in ", UntilText(child.rekey_at, now), "\n");
   absl::StrAppend(&text, "    in   ", child.inbound_spi.ToString(), "  ",
                   TrafficText(traffic.inbound), "\n");
   absl::StrAppend(&text, "    out  ", child.outbound_spi.ToString(), "  ",
@@ -70,6 +71,7 @@ Json ChildJson(const StatusView& view, const ike::ChildSaInfo& child) {
           {"outbound_spi", child.outbound_spi.ToString()},
           {"suite", child.suite.ToString()},
           {"pfs", child.pfs.has_value() ? Json(Name(*child.pfs)) : Json(nullptr)},
+          {"mode", Name(child.mode)},
           {"udp_encapsulation", child.udp_encapsulation},
           {"local", Strings(child.local)},
           {"remote", Strings(child.remote)},
