@@ -83,6 +83,19 @@ auto EspProposalWith(AlgorithmPermission permission) {
   };
 }
 
+// The words for ChildTemplate::mode and may_fall_back.
+struct ChildMode {
+  IpsecMode mode;
+  bool may_fall_back;
+};
+absl::StatusOr<ChildMode> ParseChildMode(absl::string_view text) {
+  if (text == "tunnel") return ChildMode{IpsecMode::kTunnel, false};
+  if (text == "transport") return ChildMode{IpsecMode::kTransport, false};
+  if (text == "transport-or-tunnel") return ChildMode{IpsecMode::kTransport, true};
+  return absl::InvalidArgumentError(
+      absl::StrCat("found '", text, "', want tunnel, transport or transport-or-tunnel"));
+}
+
 // `remote: dynamic` is said by an empty list.
 void ReadChildRemote(const ConfigNode& node, const ike::Connection& connection,
                      ike::ChildTemplate& child) {
@@ -91,6 +104,7 @@ void ReadChildRemote(const ConfigNode& node, const ike::Connection& connection,
     if (node.Items().empty()) node.Fail("found no selector, want at least one, or dynamic");
     return;
   }
+  if (child.mode == IpsecMode::kTransport) return;  // the peer's own address
   if (!connection.assign_ipv4 && !connection.assign_ipv6) {
     return node.Fail("found dynamic on a connection without pools, want pools or selectors");
   }
@@ -110,6 +124,10 @@ ike::ChildTemplate ReadChild(const std::string& name, const ConfigNode& node,
                              const ike::Connection& connection, AlgorithmPermission permission) {
   ike::ChildTemplate child{.name = name, .local = {}, .remote = {}};
   ConfigMap map(node);
+  ChildMode mode = {child.mode, child.may_fall_back};
+  map.Read("mode", ParseChildMode, mode);
+  child.mode = mode.mode;
+  child.may_fall_back = mode.may_fall_back;
   if (const auto local = map.Require("local", "traffic selectors such as 10.10.0.0/24")) {
     local->ParseList(TrafficSelector::Parse, child.local);
     if (local->Items().empty()) local->Fail("found no selector, want at least one");

@@ -137,7 +137,7 @@ absl::StatusOr<fastpath::PortSide> ParsePortSide(absl::string_view text) {
   if (text == "outside") return fastpath::PortSide::kOutside;
   if (text == "inside") return fastpath::PortSide::kInside;
   if (text == "host") return fastpath::PortSide::kHost;
-  return Wanted(text, "outside or inside");
+  return Wanted(text, "outside, inside or host");
 }
 
 absl::StatusOr<fastpath::PolicyAction> ParsePolicyAction(absl::string_view text) {

@@ -119,7 +119,8 @@ class FakeStatusView final : public StatusView {
   size_t many_sas = 0;
   fastpath::Accounting accounting{.received = 1000,
                                   .made_here = 10,
-                                  .sent = 900,
+                                  .sent = 890,
+                                  .delivered = 10,
                                   .punted = 20,
                                   .consumed = 30,
                                   .dropped = 60,
