@@ -53,6 +53,9 @@ struct Spi {
   }
 };
 
+constexpr SlotId PlaceOf(WorkerId worker, SlotId slot) {
+  return Spi::Make(0, worker, slot).place();
+}
 constexpr WorkerId WorkerOf(SlotId place) { return Spi{static_cast<uint32_t>(place)}.worker(); }
 
 }  // namespace sekisho

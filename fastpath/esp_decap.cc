@@ -27,11 +27,15 @@ size_t EspOffset(const PacketContext& context) {
   return context.l4_offset + (context.kind == PacketKind::kEspInUdp ? kUdpHeaderBytes : 0u);
 }
 
+ByteSpan DestinationBytes(rte_mbuf* mbuf, uint8_t family) {
+  const uint8_t* header = DataOf(mbuf);
+  return family == 4 ? ByteSpan(header + 16, 4) : ByteSpan(header + 24, 16);
+}
+
 bool SameDestination(const InboundSa& sa, rte_mbuf* mbuf, uint8_t family) {
   if (sa.layout.outer_family != family) return false;
-  const uint8_t* header = DataOf(mbuf);
-  return family == 4 ? std::memcmp(header + 16, sa.local_address, 4) == 0
-                     : std::memcmp(header + 24, sa.local_address, 16) == 0;
+  const ByteSpan destination = DestinationBytes(mbuf, family);
+  return std::memcmp(destination.data(), sa.local_address, destination.size()) == 0;
 }
 
 // Bytes that are encrypted, between IV and ICV; 0 where the packet cannot be this SA's.
@@ -56,7 +60,7 @@ DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
   if (encrypted == 0) return DropReason::kEspMalformed;
   const auto low = LoadBigEndian<uint32_t>(esp + 4);
   context.sequence = sa.layout.esn ? sa.window.Infer(low) : low;
-  if (!sa.window.Check(context.sequence)) return DropReason::kEspReplayed;
+  if (sa.anti_replay && !sa.window.Check(context.sequence)) return DropReason::kEspReplayed;
 
   if (!DecryptJob(sa, mbuf, offset, encrypted, context.sequence, job)) {
     return DropReason::kEspNoRoom;
@@ -78,8 +82,10 @@ void PrefetchSas(const EspWorker& worker, Burst burst, Be32* spis) {
 
 void FindSas(const EspWorker& worker, Burst burst, const Be32* spis) {
   for (size_t i = 0; i < burst.size(); ++i) {
-    InboundSa* sa = worker.inbound->Find(spis[i]);
-    ContextOf(burst[i]).inbound_sa = sa;
+    PacketContext& context = ContextOf(burst[i]);
+    InboundSa* sa = worker.inbound->Find(spis[i], IpsecProtocol::kEsp,
+                                         DestinationBytes(burst[i], context.family));
+    context.inbound_sa = sa;
     if (sa != nullptr) rte_prefetch0(&sa->window);
   }
 }
@@ -209,9 +215,10 @@ DropReason Finish(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
   PacketContext& context = ContextOf(mbuf);
   if (context.reason != DropReason::kNone) return context.reason;
   // Once more: the same number may have come twice in one burst.
-  if (!sa.window.Check(context.sequence)) return DropReason::kEspReplayed;
+  const bool fresh = sa.window.Check(context.sequence);
+  if (!fresh && sa.anti_replay) return DropReason::kEspReplayed;
   const bool newest = context.sequence > sa.window.top();
-  sa.window.Commit(context.sequence);
+  if (fresh) sa.window.Commit(context.sequence);
   sa.highest.Set(sa.window.top());
   if (newest && sa.layout.udp_encapsulation && context.outer_remote != sa.remote) [[unlikely]] {
     ReportMove(worker, sa, context);

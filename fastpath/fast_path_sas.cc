@@ -36,11 +36,7 @@ void FastPath::ReleaseSpi(Spi spi) {
 }
 
 absl::StatusOr<SaHandle> FastPath::InstallInbound(const InboundSaParameters& parameters) {
-  const WorkerId owner = parameters.spi.worker();
-  if (!impl_->IsWorker(owner)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("sad: SPI ", parameters.spi.ToString(), " is not allocated"));
-  }
+  const WorkerId owner = OwnerOf(parameters.spi, impl_->worker_count());
   InboundSad& inbound = impl_->InboundOf(owner);
   SEKISHO_ASSIGN_OR_RETURN(const SaHandle sa, inbound.Fill(parameters));
   if (absl::Status sent = impl_->Send(owner, AboutSa(DownMessage::Kind::kInstallInboundSa, sa));

@@ -39,6 +39,12 @@ inline WorkerId HomeOf(const IpAddress& remote, uint32_t workers) {
   return workers == 1 ? WorkerId{0} : internal::Choose(internal::HashOf(remote, 0), workers);
 }
 
+// Of an inbound SA: the worker that its SPI names. One that a person typed may name none that there
+// is, and has one all the same.
+constexpr WorkerId OwnerOf(Spi spi, uint32_t workers) {
+  return WorkerId{static_cast<uint8_t>(static_cast<uint32_t>(spi.worker()) % workers)};
+}
+
 // Of the fragments of one packet (RFC 791, 3.2; RFC 8200, 4.5).
 inline WorkerId HomeOfFragments(const IpAddress& source, const IpAddress& destination,
                                 uint32_t identification, uint32_t workers) {

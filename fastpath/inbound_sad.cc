@@ -2,6 +2,7 @@
 
 #include <rte_malloc.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <new>
@@ -14,6 +15,12 @@
 #include "fastpath/random_bytes.h"
 
 namespace sekisho::fastpath {
+
+namespace {
+
+size_t IpBytes(uint8_t family) { return family == 4 ? 4 : 16; }
+
+}  // namespace
 
 void InboundSad::FreeMemory::operator()(std::byte* memory) const { rte_free(memory); }
 
@@ -73,7 +80,14 @@ absl::StatusOr<Spi> InboundSad::AllocateSpi() {
   // One of the generations 1 to 63 that is not the previous owner's (common/spi.h).
   uint32_t generation = 1 + RandomNumber<uint32_t>() % (kSpiGenerations - 2);
   if (record.spi.value != 0 && generation >= record.spi.generation()) ++generation;
+  const uint32_t previous = record.spi.generation();
   record.spi = Spi::Make(generation, worker_, slot);
+  // Not one that a person typed: packets of the two could not be told apart.
+  for (uint32_t i = 0; i < kSpiGenerations && (IsTyped(record.spi) || generation == previous);
+       ++i) {
+    generation = generation % (kSpiGenerations - 1) + 1;
+    record.spi = Spi::Make(generation, worker_, slot);
+  }
   record.state = SlotState::kReserved;
   return record.spi;
 }
@@ -88,25 +102,99 @@ void InboundSad::ReleaseSpi(Spi spi) {
   free_.push_back(spi.slot());
 }
 
-absl::StatusOr<SaHandle> InboundSad::Fill(const InboundSaParameters& parameters) {
-  const SlotId slot = parameters.spi.slot();
-  const auto index = static_cast<uint32_t>(slot);
-  if (index >= records_.size() || records_[index].spi != parameters.spi ||
-      records_[index].state != SlotState::kReserved) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("sad: SPI ", parameters.spi.ToString(), " is not allocated"));
+bool InboundSad::IsTyped(Spi spi) const {
+  if (!typed_.MayHold(spi)) return false;
+  return std::any_of(records_.begin(), records_.end(), [&](const SlotRecord& record) {
+    return record.typed && record.state >= SlotState::kFilled && record.spi == spi;
+  });
+}
+
+absl::Status InboundSad::CheckNotTwice(const InboundSaParameters& parameters) const {
+  const Spi spi = parameters.spi;
+  const ByteSpan local = parameters.local_endpoint.address.bytes();
+  const auto same = [&](const SlotRecord& record) {
+    if (!record.typed || record.state != SlotState::kFilled || record.spi != spi) return false;
+    const InboundSa& sa = *At(SlotId{static_cast<uint32_t>(&record - records_.data())});
+    return sa.protocol == parameters.protocol &&
+           std::memcmp(sa.local_address, local.data(), local.size()) == 0;
+  };
+  const auto index = static_cast<uint32_t>(spi.slot());
+  const bool chosen = index < records_.size() && records_[index].spi == spi &&
+                      !records_[index].typed && records_[index].state != SlotState::kFree;
+  if (!chosen && (!typed_.MayHold(spi) || std::none_of(records_.begin(), records_.end(), same))) {
+    return absl::OkStatus();
   }
+  return absl::AlreadyExistsError(absl::StrCat("sad: there is an inbound SA with SPI ",
+                                               spi.ToString(), " already, want another SPI"));
+}
+
+absl::StatusOr<SlotId> InboundSad::TakeSlotFor(const InboundSaParameters& parameters) {
+  if (parameters.spi.is_reserved()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("sad: SPI ", parameters.spi.ToString(), " is reserved (RFC 4303, 2.1)"));
+  }
+  SEKISHO_RETURN_IF_ERROR(CheckNotTwice(parameters));
+  if (free_.empty()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("sad: all ", records_.size(), " inbound SAs are in use"));
+  }
+  if (!typed_.Reserve(parameters.spi)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("sad: no room for SPI ", parameters.spi.ToString(), " among the ",
+                     typed_.reserved(), " typed ones, want another SPI"));
+  }
+  const SlotId slot = free_.front();
+  free_.pop_front();
+  SlotRecord& record = records_[static_cast<uint32_t>(slot)];
+  record.spi = parameters.spi;
+  record.typed = true;
+  record.state = SlotState::kReserved;
+  return slot;
+}
+
+absl::Status InboundSad::CheckAllocated(Spi spi) const {
+  const auto index = static_cast<uint32_t>(spi.slot());
+  if (index < records_.size() && records_[index].spi == spi && !records_[index].typed &&
+      records_[index].state == SlotState::kReserved) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("sad: SPI ", spi.ToString(), " is not allocated"));
+}
+
+void InboundSad::MakeFree(SlotRecord& record, SlotId slot) {
+  if (record.typed) typed_.Unreserve(record.spi);
+  record.typed = false;
+  record.state = SlotState::kFree;
+  free_.push_back(SlotId{IndexOf(slot)});
+}
+
+absl::StatusOr<SaHandle> InboundSad::Fill(const InboundSaParameters& parameters) {
+  SlotId slot = parameters.spi.slot();
+  if (!parameters.typed_spi) SEKISHO_RETURN_IF_ERROR(CheckAllocated(parameters.spi));
   SEKISHO_RETURN_IF_ERROR(CheckShape(ShapeOf(parameters)));
+  if (parameters.typed_spi) {
+    SEKISHO_ASSIGN_OR_RETURN(slot, TakeSlotFor(parameters));
+  }
+  SlotRecord& record = records_[IndexOf(slot)];
+  if (absl::Status written = Write(slot, parameters); !written.ok()) {
+    if (parameters.typed_spi) MakeFree(record, slot);
+    return written;
+  }
+  record.state = SlotState::kFilled;
+  ++installed_;
+  return SaHandle{UpMessage::Direction::kInbound, At(slot)->slot, record.generation};
+}
+
+absl::Status InboundSad::Write(SlotId slot, const InboundSaParameters& parameters) {
   SEKISHO_ASSIGN_OR_RETURN(
       const CryptoSession session,
       crypto_.CreateSession(parameters.suite, CryptoDirection::kDecrypt,
                             parameters.encryption_key.span(), parameters.integrity_key.span()));
-  SlotRecord& record = records_[index];
-  record.state = SlotState::kFilled;
+  SlotRecord& record = records_[static_cast<uint32_t>(slot)];
   record.session = session;
   record.selectors = std::make_unique<SelectorSet>(parameters.local, parameters.remote);
   ++record.generation;
-  ++installed_;
 
   InboundSa& sa = *At(slot);
   const IpAddress& local = parameters.local_endpoint.address;
@@ -117,10 +205,14 @@ absl::StatusOr<SaHandle> InboundSad::Fill(const InboundSaParameters& parameters)
   sa.session = session;
   sa.selectors = record.selectors.get();
   std::memcpy(sa.local_address, local.bytes().data(), local.bytes().size());
+  sa.protocol = parameters.protocol;
+  sa.mode = parameters.mode;
+  sa.anti_replay = parameters.anti_replay;
+  sa.typed_spi = parameters.typed_spi;
   auto* words = reinterpret_cast<uint64_t*>(&sa + 1);
   sa.window = ReplayWindow({words, window_bits_ / 64});
   sa.spi = parameters.spi;
-  sa.slot = parameters.spi.place();
+  sa.slot = PlaceOf(worker_, slot);
   sa.generation = record.generation;
   sa.remote = parameters.remote_endpoint;
   sa.peer = parameters.peer;
@@ -132,7 +224,7 @@ absl::StatusOr<SaHandle> InboundSad::Fill(const InboundSaParameters& parameters)
     addresses.insert(addresses.end(), to.begin(), to.end());
     sa.original_sum = OnesSum(addresses);
   }
-  return SaHandle{UpMessage::Direction::kInbound, sa.slot, record.generation};
+  return absl::OkStatus();
 }
 
 void InboundSad::Unfill(const SaHandle& sa) {
@@ -140,6 +232,7 @@ void InboundSad::Unfill(const SaHandle& sa) {
   SlotRecord& record = records_[IndexOf(sa.slot)];
   Clear(record, sa.slot);
   record.state = SlotState::kReserved;
+  if (record.typed) MakeFree(record, sa.slot);
   --installed_;
 }
 
@@ -174,8 +267,7 @@ void InboundSad::Release(SlotId slot, uint32_t generation) {
   SlotRecord& record = records_[index];
   if (record.state != SlotState::kRemoved || record.generation != generation) return;
   Clear(record, slot);
-  record.state = SlotState::kFree;
-  free_.push_back(SlotId{index});
+  MakeFree(record, slot);
 }
 
 // Everything but active_spi, which the worker reads at any time and has cleared itself.
@@ -201,6 +293,7 @@ bool InboundSad::Activate(SlotId slot, uint32_t generation) {
   InboundSa& sa = *At(slot);
   if (IndexOf(slot) > mask_ || sa.generation != generation) return false;
   sa.active_spi = Be32::FromHost(sa.spi.value);
+  if (sa.typed_spi) typed_.Add(sa.active_spi, slot);
   return true;
 }
 
@@ -209,10 +302,23 @@ bool InboundSad::Deactivate(SlotId slot, uint32_t generation) {
   if (IndexOf(slot) > mask_ || sa.generation != generation || sa.active_spi.raw() == 0) {
     return false;
   }
+  if (sa.typed_spi) typed_.Remove(sa.active_spi, slot);
   sa.active_spi = Be32();
   sa.retiring_next = removed_head_;
   removed_head_ = static_cast<uint32_t>(slot) + 1;
   return true;
+}
+
+InboundSa* InboundSad::FindTyped(Be32 spi, IpsecProtocol protocol, ByteSpan destination) const {
+  InboundSa* found = nullptr;
+  typed_.ForEach(spi, [&](SlotId slot) {
+    InboundSa* sa = At(slot);
+    if (sa->protocol != protocol) return false;
+    found = sa;
+    return IpBytes(sa->layout.outer_family) == destination.size() &&
+           std::memcmp(sa->local_address, destination.data(), destination.size()) == 0;
+  });
+  return found;
 }
 
 InboundSa* InboundSad::TakeIdleRemoved() {

@@ -1,5 +1,6 @@
 // fastpath/inbound_sad.h: the inbound half of the SAD of one worker (RFC 4301, 4.4.2): an array,
-// addressed by the low bits of an SPI (common/spi.h).
+// addressed by the low bits of an SPI (common/spi.h), and a small hash for SPIs that a person typed,
+// whose SAs take any free slot.
 //
 // A slot goes round: free -> reserved (AllocateSpi) -> filled (Fill; then kInstallInboundSa) ->
 // removed (MarkRemoved; then kRemoveInboundSa) -> free (Release, after kSaRetired). The slow path
@@ -18,6 +19,7 @@
 #include "common/spi.h"
 #include "fastpath/fast_path.h"
 #include "fastpath/sa.h"
+#include "fastpath/typed_spis.h"
 
 namespace sekisho::fastpath {
 
@@ -38,9 +40,11 @@ class InboundSad {
   // Of an SPI allocated and not filled; others are ignored.
   void ReleaseSpi(Spi spi);
   // Makes the session and writes the slot of parameters.spi, which AllocateSpi() returned. On
-  // failure the SPI stays allocated. Next: send kInstallInboundSa with the handle's slot.
+  // failure the SPI stays allocated. Next: send kInstallInboundSa with the handle's slot. With
+  // typed_spi nothing is allocated beforehand; AlreadyExists for a second SA of the same SPI,
+  // protocol and local address.
   absl::StatusOr<SaHandle> Fill(const InboundSaParameters& parameters);
-  // Undoes Fill() where kInstallInboundSa could not be sent; the SPI stays allocated.
+  // Undoes Fill() where kInstallInboundSa could not be sent; an SPI of ours stays allocated.
   void Unfill(const SaHandle& sa);
   // NotFound for a handle that is stale, or removed already.
   absl::Status CheckInstalled(const SaHandle& sa) const;
@@ -57,11 +61,23 @@ class InboundSad {
   // False for a message that came too late for its slot.
   bool Activate(SlotId slot, uint32_t generation);
   bool Deactivate(SlotId slot, uint32_t generation);
-  void Prefetch(Be32 spi) const { rte_prefetch0(At(Spi{spi.host()}.slot())); }
-  // The active SA with this SPI, or nullptr.
+  void Prefetch(Be32 spi) const {
+    rte_prefetch0(At(Spi{spi.host()}.slot()));
+    if (!typed_.empty()) [[unlikely]] typed_.Prefetch(spi);
+  }
+  // The active SA with this SPI that we chose, or nullptr.
   InboundSa* Find(Be32 spi) const {
     InboundSa* sa = At(Spi{spi.host()}.slot());
-    return sa->active_spi == spi && spi.raw() != 0 ? sa : nullptr;
+    return sa->active_spi == spi && spi.raw() != 0 && !sa->typed_spi ? sa : nullptr;
+  }
+  // The active SA of this protocol with this SPI, chosen or typed. Of several with the same typed
+  // SPI the one for `destination`, an address of 4 or 16 bytes, where there is one.
+  InboundSa* Find(Be32 spi, IpsecProtocol protocol, ByteSpan destination) const {
+    InboundSa* sa = Find(spi);
+    if (sa == nullptr && !typed_.empty()) [[unlikely]] {
+      return FindTyped(spi, protocol, destination);
+    }
+    return sa != nullptr && sa->protocol == protocol ? sa : nullptr;
   }
   // Removed SAs of which packets may be in flight; takes one of which none is. nullptr: none.
   InboundSa* TakeIdleRemoved();
@@ -72,6 +88,7 @@ class InboundSad {
     SlotState state = SlotState::kFree;
     uint32_t generation = 0;
     Spi spi;  // also the previous owner's while free
+    bool typed = false;  // not made by AllocateSpi()
     std::unique_ptr<SelectorSet> selectors;
     CryptoSession session;
   };
@@ -88,6 +105,14 @@ class InboundSad {
   // A slot is named by its Spi::place() outside, by its index in here.
   static uint32_t IndexOf(SlotId place) { return static_cast<uint32_t>(place) & (kSlotsMax - 1); }
   const SlotRecord* Record(const SaHandle& sa) const;
+  // A slot for an SPI that a person typed; the record is then as AllocateSpi() leaves it.
+  absl::StatusOr<SlotId> TakeSlotFor(const InboundSaParameters& parameters);
+  absl::Status CheckAllocated(Spi spi) const;
+  bool IsTyped(Spi spi) const;
+  absl::Status CheckNotTwice(const InboundSaParameters& parameters) const;
+  void MakeFree(SlotRecord& record, SlotId slot);
+  InboundSa* FindTyped(Be32 spi, IpsecProtocol protocol, ByteSpan destination) const;
+  absl::Status Write(SlotId slot, const InboundSaParameters& parameters);
   void Clear(SlotRecord& record, SlotId slot);
 
   const WorkerId worker_;
@@ -97,6 +122,7 @@ class InboundSad {
   CryptoBackend& crypto_;
   std::unique_ptr<std::byte, FreeMemory> memory_;
   uint32_t removed_head_ = 0;  // worker: slot + 1 of the first of the removed; 0: none
+  TypedSpis typed_;            // its two halves say whose they are
 
   std::vector<SlotRecord> records_;  // slow path
   std::deque<SlotId> free_;  // slow path; first in, first out: late packets meet no successor

@@ -16,6 +16,7 @@
 #include "common/algorithm.h"
 #include "common/byte_order.h"
 #include "common/endpoint.h"
+#include "common/ipsec.h"
 #include "common/spi.h"
 #include "fastpath/counter.h"
 #include "fastpath/crypto_backend.h"
@@ -58,6 +59,10 @@ struct alignas(kCacheLine) InboundSa {
   CryptoSession session;
   const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
   uint8_t local_address[16] = {};          // outer destination; 4 bytes, then zeros, for IPv4
+  IpsecProtocol protocol = IpsecProtocol::kEsp;
+  IpsecMode mode = IpsecMode::kTunnel;
+  bool anti_replay = true;  // RFC 4303, 3.4.3
+  bool typed_spi = false;   // found by TypedSpis, not by its slot
 
   alignas(kCacheLine) ReplayWindow window;  // moves; its bitmap follows this structure in the slot
   Counter packets, bytes, dropped;          // worker writes, slow path reads

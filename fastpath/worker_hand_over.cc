@@ -24,8 +24,7 @@ void Flush(Worker& worker, HandOver::Outgoing& out) {
   }
 }
 
-// This worker's own where the packet is too short to have an SPI, or the SPI names no worker:
-// somebody has to count it.
+// This worker's own where the packet is too short to have an SPI: somebody has to count it.
 WorkerId SpiOwner(const Worker& worker, rte_mbuf* mbuf) {
   const PacketContext& context = ContextOf(mbuf);
   const size_t offset =
@@ -33,8 +32,7 @@ WorkerId SpiOwner(const Worker& worker, rte_mbuf* mbuf) {
   if (mbuf->data_len < offset + sizeof(Be32)) return worker.id;
   Be32 spi;
   std::memcpy(&spi, DataOf(mbuf) + offset, sizeof spi);
-  const WorkerId owner = Spi{spi.host()}.worker();
-  return static_cast<uint32_t>(owner) < worker.worker_count ? owner : worker.id;
+  return OwnerOf(Spi{spi.host()}, worker.worker_count);
 }
 
 uint32_t IdentificationOf(rte_mbuf* mbuf, const PacketContext& context) {

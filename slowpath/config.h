@@ -17,6 +17,8 @@
 #include "absl/time/time.h"
 #include "common/ip_address.h"
 #include "common/ip_range.h"
+#include "common/ipsec.h"
+#include "common/secret.h"
 #include "fastpath/fast_path.h"
 #include "fastpath/policy.h"
 #include "ike/connection.h"
@@ -66,6 +68,23 @@ struct ConnectionConfig {
   bool start = false;              // call the peer at start-up; it has a remote_endpoint then
 };
 
+// An SA whose keys a person typed (RFC 4301, 4.5.1).
+struct ManualSaConfig {
+  std::string name;
+  UpMessage::Direction direction = UpMessage::Direction::kInbound;
+  IpsecProtocol protocol = IpsecProtocol::kEsp;
+  IpsecMode mode = IpsecMode::kTunnel;
+  Spi spi;
+  IpsecSuite suite;
+  SecretBytes encryption_key, integrity_key;
+  Endpoint local, remote;  // ports: only with encapsulation
+  bool udp_encapsulation = false;
+  TrafficSelectors local_selectors, remote_selectors;
+  bool anti_replay = false;  // RFC 4303, 3.4.3: a peer that restarts begins at 1 again
+  fastpath::SaLifetimes lifetimes;
+  absl::Duration soft_time, hard_time;  // 0: none
+};
+
 struct ControlConfig {
   std::string socket = "/run/sekisho/sekisho.sock";
 };
@@ -82,6 +101,7 @@ struct Config {
   std::vector<PoolConfig> pools;
   std::vector<ConnectionConfig> connections;  // in order; `secrets` are already inside
   std::vector<fastpath::Policy> policies;
+  std::vector<ManualSaConfig> sas;
   ike::EngineOptions ike;
   ControlConfig control;
   LogConfig log;

@@ -33,19 +33,21 @@ std::optional<std::string> ReadSecretFile(const ConfigNode& node) {
   return *std::move(content);
 }
 
-void ReadPskFile(const ConfigNode& node, SecretBytes& psk) {
+bool ReadSecretOf(const ConfigNode& node, absl::StatusOr<SecretBytes> (*parse)(absl::string_view),
+                  SecretBytes& secret) {
   auto content = ReadSecretFile(node);
-  if (!content.has_value()) return;
+  if (!content.has_value()) return false;
   // What an editor puts at the end of a line is not part of the key.
   absl::string_view text = *content;
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  absl::StatusOr<SecretBytes> parsed = ParsePsk(text);
+  absl::StatusOr<SecretBytes> parsed = parse(text);
   WipeMemory(content->data(), content->size());
   if (!parsed.ok()) {
     node.Fail(parsed.status().message());
-  } else {
-    psk = *std::move(parsed);
+    return false;
   }
+  secret = *std::move(parsed);
+  return true;
 }
 
 using Certificates = std::vector<std::shared_ptr<const ike::Certificate>>;
@@ -95,6 +97,12 @@ void RefuseWithPsk(const std::optional<ConfigNode>& node) {
 
 }  // namespace
 
+bool ReadKey(const ConfigNode& node, SecretBytes& key) { return node.Parse(ParseKey, key); }
+
+bool ReadKeyFile(const ConfigNode& node, SecretBytes& key) {
+  return ReadSecretOf(node, ParseKey, key);
+}
+
 void ReadSecrets(ConfigMap& root, std::vector<SecretConfig>& secrets) {
   const auto section = root.Take("secrets");
   if (!section.has_value()) return;
@@ -119,7 +127,7 @@ void ReadSecrets(ConfigMap& root, std::vector<SecretConfig>& secrets) {
       inline_psk = true;
       psk->Parse(ParsePsk, secret.psk);
     } else {
-      ReadPskFile(*psk_file, secret.psk);
+      ReadSecretOf(*psk_file, ParsePsk, secret.psk);
     }
     map.Finish();
     const bool twice = std::any_of(secrets.begin(), secrets.end(), [&](const auto& earlier) {

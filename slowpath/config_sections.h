@@ -39,6 +39,10 @@ void ReadPools(ConfigMap& root, const std::vector<PortSettings>& ports,
                std::vector<PoolConfig>& pools);
 void ReadPolicies(ConfigMap& root, std::vector<fastpath::Policy>& policies);
 
+// config_sas.cc
+void ReadManualSas(ConfigMap& root, const std::vector<PortSettings>& ports,
+                   std::vector<ManualSaConfig>& sas);
+
 // config_connections.cc
 void ReadConnections(ConfigMap& root, const Config& config,
                      const std::vector<SecretConfig>& secrets,
@@ -51,6 +55,10 @@ void ReadRemoteAuthentication(const ConfigNode& node, ike::RemoteAuthentication&
 // Gives the connection the secrets of the peers that it lets in.
 void AssignSecrets(const ConfigNode& node, const std::vector<SecretConfig>& secrets,
                    ike::Connection& connection);
+
+// A key, from the node's text or from the file that it names. False, with an error, if it is none.
+bool ReadKey(const ConfigNode& node, SecretBytes& key);
+bool ReadKeyFile(const ConfigNode& node, SecretBytes& key);
 
 // `name` as seen from the directory of the configuration file.
 std::string ResolveFileName(const std::string& config_path, absl::string_view name);

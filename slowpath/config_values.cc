@@ -185,4 +185,12 @@ absl::StatusOr<SecretBytes> ParsePsk(absl::string_view text) {
   return secret;
 }
 
+absl::StatusOr<SecretBytes> ParseKey(absl::string_view text) {
+  absl::string_view digits = text;
+  const bool is_hex = absl::ConsumePrefix(&digits, "0x") && digits.size() % 2 == 0 &&
+                      AllHexDigits(digits) && !digits.empty();
+  if (is_hex) return ParsePsk(text);
+  return absl::InvalidArgumentError("found no key, want 0x and pairs of hexadecimal digits");
+}
+
 }  // namespace sekisho::slowpath

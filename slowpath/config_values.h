@@ -35,5 +35,7 @@ absl::StatusOr<fastpath::PolicyAction> ParsePolicyAction(absl::string_view text)
 absl::StatusOr<Endpoint> ParseEndpoint(absl::string_view text, uint16_t default_port);
 // "text", "0x<hex>", "0s<base64>". The error never shows the key.
 absl::StatusOr<SecretBytes> ParsePsk(absl::string_view text);
+// "0x<hex>". The error never shows the key.
+absl::StatusOr<SecretBytes> ParseKey(absl::string_view text);
 
 }  // namespace sekisho::slowpath

@@ -51,6 +51,8 @@ absl::Status Gateway::Set(bool with_console) {
   neighbours_ = std::make_unique<NeighbourResolver>(InterfacesOf(*fast_path_));
   ike_ = std::make_unique<IkeDriver>(config_, loop_, clock_, *fast_path_, log_);
   SEKISHO_RETURN_IF_ERROR(fast_path_->SetTables(config_.policies, AllRoutes(config_)));
+  manual_sas_ = std::make_unique<slowpath::ManualSas>(*fast_path_, log_);
+  SEKISHO_RETURN_IF_ERROR(manual_sas_->Install(config_.sas, clock_.Now()));
   if (with_console) {
     SEKISHO_ASSIGN_OR_RETURN(console_, Console::Open(loop_.uv(), *this));
   }
@@ -58,6 +60,7 @@ absl::Status Gateway::Set(bool with_console) {
   loop_.Every(absl::Seconds(1), [this] {
     ike_->ReportTraffic();
     ike_->RetryPending();
+    manual_sas_->HandleTimers(clock_.Now());
     NeighbourResolver::Actions actions = std::exchange(neighbours_unsaid_, {});
     neighbours_->HandleTimers(clock_.Now(), actions);
     Carry(std::move(actions));
@@ -147,6 +150,7 @@ void Gateway::HandleUp(const UpMessage& message) {
       return;
     case Kind::kSoftExpiry:
     case Kind::kHardExpiry:
+      if (manual_sas_->HandleExpiry(message.sa, message.kind == Kind::kHardExpiry)) return;
       ike_->HandleExpiry(message.sa, message.kind == Kind::kHardExpiry);
       return;
     case Kind::kResolveNeighbour:

@@ -16,6 +16,7 @@
 #include "slowpath/event_loop.h"
 #include "slowpath/ike_driver.h"
 #include "slowpath/log.h"
+#include "slowpath/manual_sas.h"
 #include "slowpath/monotonic_clock.h"
 #include "slowpath/neighbour_resolver.h"
 #include "slowpath/status_view.h"
@@ -38,6 +39,7 @@ class Gateway final : public StatusView {
   std::vector<fastpath::PortInfo> Ports() const override { return fast_path_->Ports(); }
   std::vector<ike::IkeSaInfo> IkeSas() const override { return ike_->engine().ListIkeSas(); }
   ChildSaTraffic Traffic(ike::ChildSaId child_sa) const override;
+  std::vector<ManualSaInfo> ManualSas() const override { return manual_sas_->List(); }
   std::vector<PolicyStatus> Policies() const override;
   std::vector<std::pair<fastpath::DropReason, uint64_t>> Drops() const override {
     return fast_path_->Drops();
@@ -81,6 +83,7 @@ class Gateway final : public StatusView {
   // What a full down ring refused: a worker asks for a neighbour only once, and must hear of the
   // end.
   NeighbourResolver::Actions neighbours_unsaid_;
+  std::unique_ptr<slowpath::ManualSas> manual_sas_;
   std::unique_ptr<IkeDriver> ike_;
   std::unique_ptr<ControlSocket> control_socket_;
   std::unique_ptr<Console> console_;

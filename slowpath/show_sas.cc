@@ -81,6 +81,49 @@ Json ChildJson(const StatusView& view, const ike::ChildSaInfo& child) {
           {"outbound", CountersJson(traffic.outbound)}};
 }
 
+const char* DirectionText(const ManualSaInfo& sa) {
+  return sa.direction == UpMessage::Direction::kInbound ? "in" : "out";
+}
+
+void AppendManual(const StatusView& view, std::string& text) {
+  const absl::Time now = view.Now();
+  for (const ManualSaInfo& sa : view.ManualSas()) {
+    absl::StrAppend(&text, "Manual SA ", sa.name, ": ", DirectionText(sa), ", ", sa.state, ", ",
+                    Name(sa.protocol), " ", Name(sa.mode), ", ", sa.suite.ToString(),
+                    sa.udp_encapsulation ? ", in UDP" : "", ", up ", AgeText(now - sa.installed_at));
+    if (sa.expires_at != absl::InfiniteFuture()) {
+      absl::StrAppend(&text, ", ends in ", UntilText(sa.expires_at, now));
+    }
+    absl::StrAppend(&text, "\n    ", sa.local.ToString(), " === ", sa.remote.ToString(), "\n    ",
+                    DirectionText(sa), sa.direction == UpMessage::Direction::kInbound ? "   " : "  ",
+                    sa.spi.ToString(), "  ", TrafficText(sa.counters), "\n    ",
+                    ToString(sa.local_selectors), " === ", ToString(sa.remote_selectors), "\n");
+  }
+}
+
+Json ManualJson(const StatusView& view) {
+  Json list = Json::array();
+  for (const ManualSaInfo& sa : view.ManualSas()) {
+    const bool ends = sa.expires_at != absl::InfiniteFuture();
+    list.push_back({{"name", sa.name},
+                    {"direction", DirectionText(sa)},
+                    {"state", sa.state},
+                    {"protocol", Name(sa.protocol)},
+                    {"mode", Name(sa.mode)},
+                    {"spi", sa.spi.ToString()},
+                    {"suite", sa.suite.ToString()},
+                    {"udp_encapsulation", sa.udp_encapsulation},
+                    {"local_endpoint", sa.local.ToString()},
+                    {"remote_endpoint", sa.remote.ToString()},
+                    {"local", Strings(sa.local_selectors)},
+                    {"remote", Strings(sa.remote_selectors)},
+                    {"installed_at", TimeJson(sa.installed_at)},
+                    {"expires_at", ends ? TimeJson(sa.expires_at) : Json(nullptr)},
+                    {"traffic", CountersJson(sa.counters)}});
+  }
+  return list;
+}
+
 Json AddressJson(const std::optional<IpAddress>& address) {
   return address.has_value() ? Json(address->ToString()) : Json(nullptr);
 }
@@ -160,7 +203,8 @@ std::string ShowSas(const StatusView& view) {
                     IkeSpiText(sa.responder_spi), sa.initiator ? "" : " (ours)", "\n");
     for (const ike::ChildSaInfo& child : sa.children) AppendChild(view, child, text);
   }
-  return text.empty() ? "no IKE SAs\n" : text;
+  AppendManual(view, text);
+  return text.empty() ? "no SAs\n" : text;
 }
 
 std::string ShowSasJson(const StatusView& view) {
@@ -187,7 +231,7 @@ std::string ShowSasJson(const StatusView& view) {
                     {"rekey_at", TimeJson(sa.rekey_at)},
                     {"child_sas", std::move(children)}});
   }
-  return Dump({{"ike_sas", list}});
+  return Dump({{"ike_sas", list}, {"manual_sas", ManualJson(view)}});
 }
 
 }  // namespace sekisho::slowpath

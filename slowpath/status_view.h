@@ -19,6 +19,7 @@
 #include "ike/engine.h"
 #include "slowpath/address_pool.h"
 #include "slowpath/log.h"
+#include "slowpath/manual_sas.h"
 #include "slowpath/neighbour_resolver.h"
 
 namespace sekisho::slowpath {
@@ -49,6 +50,7 @@ class StatusView {
   virtual std::vector<fastpath::PortInfo> Ports() const = 0;  // by PortId
   virtual std::vector<ike::IkeSaInfo> IkeSas() const = 0;     // by id
   virtual ChildSaTraffic Traffic(ike::ChildSaId child_sa) const = 0;
+  virtual std::vector<ManualSaInfo> ManualSas() const = 0;  // as configured
   virtual std::vector<PolicyStatus> Policies() const = 0;  // in order of the SPD
   virtual std::vector<std::pair<fastpath::DropReason, uint64_t>> Drops() const = 0;
   virtual fastpath::Accounting GetAccounting() const = 0;

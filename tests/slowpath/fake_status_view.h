@@ -31,6 +31,7 @@ class FakeStatusView final : public StatusView {
                      .sent_bytes = 999};
     return {port};
   }
+  std::vector<ManualSaInfo> ManualSas() const override { return manual_sas; }
   std::vector<ike::IkeSaInfo> IkeSas() const override {
     ike::ChildSaInfo child{};
     child.id = ike::ChildSaId{7};
@@ -125,6 +126,7 @@ class FakeStatusView final : public StatusView {
                                   .consumed = 30,
                                   .dropped = 60,
                                   .held = 0};
+  std::vector<ManualSaInfo> manual_sas;
 
  private:
   template <typename Id>

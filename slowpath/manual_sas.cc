@@ -1,0 +1,129 @@
+#include "slowpath/manual_sas.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace sekisho::slowpath {
+namespace {
+
+// Both directions take the same values under different names of the fast path.
+template <typename Parameters>
+Parameters ParametersOf(const ManualSaConfig& sa) {
+  Parameters parameters;
+  parameters.spi = sa.spi;
+  parameters.protocol = sa.protocol;
+  parameters.mode = sa.mode;
+  parameters.suite = sa.suite;
+  parameters.encryption_key = sa.encryption_key;
+  parameters.integrity_key = sa.integrity_key;
+  parameters.local = sa.local_selectors;
+  parameters.remote = sa.remote_selectors;
+  parameters.local_endpoint = sa.local;
+  parameters.remote_endpoint = sa.remote;
+  parameters.udp_encapsulation = sa.udp_encapsulation;
+  parameters.lifetimes = sa.lifetimes;
+  return parameters;
+}
+
+LogFields FieldsOf(const ManualSaConfig& sa) {
+  return {{"name", sa.name},
+          {"direction", sa.direction == UpMessage::Direction::kInbound ? "in" : "out"},
+          {"protocol", Name(sa.protocol)},
+          {"spi", sa.spi.ToString()},
+          {"peer", sa.remote.address.ToString()}};
+}
+
+}  // namespace
+
+absl::StatusOr<fastpath::SaHandle> ManualSas::InstallOne(const ManualSaConfig& sa) {
+  if (sa.direction == UpMessage::Direction::kOutbound) {
+    return fast_path_.InstallOutbound(ParametersOf<fastpath::OutboundSaParameters>(sa));
+  }
+  auto parameters = ParametersOf<fastpath::InboundSaParameters>(sa);
+  parameters.typed_spi = true;
+  parameters.anti_replay = sa.anti_replay;
+  return fast_path_.InstallInbound(parameters);
+}
+
+absl::Status ManualSas::Install(const std::vector<ManualSaConfig>& sas, absl::Time now) {
+  for (const ManualSaConfig& sa : sas) {
+    const absl::StatusOr<fastpath::SaHandle> handle = InstallOne(sa);
+    if (!handle.ok()) {
+      return absl::Status(handle.status().code(),
+                          absl::StrCat("sas: '", sa.name, "': ", handle.status().message()));
+    }
+    entries_.push_back({.config = &sa, .handle = *handle, .installed_at = now});
+    LogFields fields = FieldsOf(sa);
+    fields.emplace_back("suite", sa.suite.ToString());
+    log_.Info("manual-sa-installed", fields);
+  }
+  return absl::OkStatus();
+}
+
+void ManualSas::SayExpiry(const Entry& entry, bool hard) {
+  log_.Warning(hard ? "manual-sa-expired" : "manual-sa-expires-soon", FieldsOf(*entry.config));
+}
+
+void ManualSas::HandleTimers(absl::Time now) {
+  for (Entry& entry : entries_) {
+    if (!entry.handle.has_value()) continue;
+    const absl::Duration age = now - entry.installed_at;
+    const auto over = [&](absl::Duration life) {
+      return life > absl::ZeroDuration() && age >= life;
+    };
+    if (over(entry.config->soft_time) && !entry.soft_said) {
+      entry.soft_said = true;
+      SayExpiry(entry, false);
+    }
+    // A full down ring is tried again in a second.
+    if (over(entry.config->hard_time) &&
+        !absl::IsResourceExhausted(fast_path_.Remove(*entry.handle))) {
+      entry.handle.reset();
+      entry.expired = true;
+      SayExpiry(entry, true);
+    }
+  }
+}
+
+bool ManualSas::HandleExpiry(const UpMessage::Sa& sa, bool hard) {
+  const fastpath::SaHandle handle{sa.direction, sa.slot, sa.generation};
+  for (Entry& entry : entries_) {
+    if (entry.handle != handle) continue;
+    entry.expired |= hard;
+    SayExpiry(entry, hard);
+    return true;
+  }
+  return false;
+}
+
+std::vector<ManualSaInfo> ManualSas::List() const {
+  std::vector<ManualSaInfo> list;
+  for (const Entry& entry : entries_) {
+    const ManualSaConfig& sa = *entry.config;
+    ManualSaInfo info{.name = sa.name,
+                      .direction = sa.direction,
+                      .protocol = sa.protocol,
+                      .mode = sa.mode,
+                      .spi = sa.spi,
+                      .suite = sa.suite,
+                      .udp_encapsulation = sa.udp_encapsulation,
+                      .local = sa.local,
+                      .remote = sa.remote,
+                      .local_selectors = sa.local_selectors,
+                      .remote_selectors = sa.remote_selectors,
+                      .state = entry.expired ? "expired" : "installed",
+                      .installed_at = entry.installed_at,
+                      .expires_at = sa.hard_time > absl::ZeroDuration()
+                                        ? entry.installed_at + sa.hard_time
+                                        : absl::InfiniteFuture(),
+                      .counters = std::nullopt};
+    if (entry.handle.has_value()) {
+      if (const auto counters = fast_path_.Counters(*entry.handle); counters.ok()) {
+        info.counters = *counters;
+      }
+    }
+    list.push_back(std::move(info));
+  }
+  return list;
+}
+
+}  // namespace sekisho::slowpath
