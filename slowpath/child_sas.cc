@@ -46,6 +46,11 @@ absl::Status ChildSas::InstallInbound(const ike::ChildSaHalf& half) {
 absl::Status ChildSas::InstallOutbound(const ike::ChildSaHalf& half) {
   auto parameters = ParametersOf<fastpath::OutboundSaParameters>(half);
   parameters.lifetimes.soft_bytes = half.soft_bytes;
+  // Both halves with one worker: what it learns from the one serves the other.
+  const auto known = child_sas_.find(half.child_sa);
+  if (known != child_sas_.end() && known->second.inbound) {
+    parameters.worker = WorkerOf(known->second.inbound->slot);
+  }
   SEKISHO_ASSIGN_OR_RETURN(const fastpath::SaHandle handle, fast_path_.InstallOutbound(parameters));
   Own(half, handle).outbound = handle;
   return absl::OkStatus();

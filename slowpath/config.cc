@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -118,6 +119,9 @@ fastpath::FastPathConfig MakeFastPathConfig(const Config& config) {
     result.crypto_devices.push_back(device.name);
   }
   result.mbufs = config.memory.packet_buffers;
+  const auto workers = static_cast<uint32_t>(config.workers.cores.size());
+  result.inbound_sas_max = std::bit_ceil((config.memory.child_sas + workers - 1) / workers);
+  result.outbound_sas_max = std::bit_ceil(config.memory.child_sas);
   result.replay_window = config.crypto.replay_window;
   return result;
 }

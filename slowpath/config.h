@@ -35,12 +35,13 @@ struct DeviceConfig {
 };
 
 struct WorkersConfig {
-  std::vector<unsigned> cores;  // one; the last core that the process may use, by default
+  std::vector<unsigned> cores;  // a worker each; by default the last core this process may use
 };
 
 struct MemoryConfig {
   unsigned megabytes = 512;  // of the EAL, without huge pages
   uint32_t packet_buffers = 16384;
+  uint32_t child_sas = 16384;  // at once, with those that are being replaced; for all workers
 };
 
 struct PortSettings {

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/spi.h"
 #include "slowpath/config_sections.h"
 #include "slowpath/config_values.h"
 
@@ -64,11 +65,16 @@ void ReadWorkers(ConfigMap& root, const ConfigEnvironment& environment, WorkersC
   ConfigMap map(*section);
   if (const auto cores = map.Take("cores")) {
     const size_t count = cores->Items().size();
-    if (count != 1) cores->Fail(absl::StrCat("found ", count, " cores, want exactly one"));
+    if (count == 0 || count > kWorkersMax) {
+      cores->Fail(absl::StrCat("found ", count, " cores, want 1 to ", kWorkersMax));
+    }
     workers.cores.clear();
     for (const ConfigNode& item : cores->Items()) {
       unsigned core = 0;
       if (!item.Parse(NumberFrom<unsigned>(0, 1023), core)) continue;
+      if (std::find(workers.cores.begin(), workers.cores.end(), core) != workers.cores.end()) {
+        item.Fail(absl::StrCat("found core ", core, " a second time"));
+      }
       workers.cores.push_back(core);
       if (std::find(environment.cores.begin(), environment.cores.end(), core) ==
           environment.cores.end()) {
@@ -86,6 +92,7 @@ void ReadMemory(ConfigMap& root, MemoryConfig& memory) {
   ConfigMap map(*section);
   map.Read("megabytes", NumberFrom<unsigned>(64, 1u << 20), memory.megabytes);
   map.Read("packet_buffers", NumberFrom<uint32_t>(1024, 1u << 22), memory.packet_buffers);
+  map.Read("child_sas", NumberFrom<uint32_t>(64, kSlotsMax), memory.child_sas);
   map.Finish();
 }
 

@@ -45,6 +45,10 @@ class Gateway final : public StatusView {
     return fast_path_->Drops();
   }
   fastpath::Accounting GetAccounting() const override { return fast_path_->GetAccounting(); }
+  std::vector<fastpath::WorkerInfo> Workers() const override { return fast_path_->Workers(); }
+  std::vector<fastpath::DropCount> DropsInDetail() const override {
+    return fast_path_->DropsInDetail();
+  }
   std::vector<PoolInfo> Pools() const override { return ike_->pools().List(); }
   std::vector<LeaseInfo> Leases() const override { return ike_->pools().Leases(); }
   std::vector<NeighbourInfo> Neighbours() const override { return neighbours_->List(); }

@@ -1,11 +1,15 @@
 // sekisho: the gateway. Reads the configuration, starts DPDK, runs the slow path on this thread.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "fastpath/eal.h"
 #include "slowpath/config.h"
 #include "slowpath/event_loop.h"
@@ -16,6 +20,8 @@ namespace sekisho::slowpath {
 namespace {
 
 constexpr int kUsageError = 2;
+// A DPDK crypto vdev has eight queue pairs unless told otherwise.
+constexpr size_t kCryptoWorkersByDefault = 4;
 
 struct Options {
   std::string config;
@@ -26,16 +32,30 @@ struct Options {
 fastpath::EalConfig MakeEalConfig(const Config& config) {
   fastpath::EalConfig eal;
   eal.worker_lcores = config.workers.cores;
-  // The slow path takes another core than the workers where there is one.
-  for (const unsigned core : ConfigEnvironment::OfThisProcess().cores) {
-    eal.main_lcore = core;
-    if (core != config.workers.cores.front()) break;
+  const std::vector<unsigned>& taken = config.workers.cores;
+  const auto is_free = [&taken](unsigned core) {
+    return std::find(taken.begin(), taken.end(), core) == taken.end();
+  };
+  // The slow path takes another core than the workers where there is one; where there is none it
+  // shares one of theirs, under a number that DPDK does not confuse with it.
+  const std::vector<unsigned> cores = ConfigEnvironment::OfThisProcess().cores;
+  const auto found = std::find_if(cores.begin(), cores.end(), is_free);
+  if (found != cores.end()) {
+    eal.main_lcore = *found;
+  } else {
+    while (!is_free(eal.main_lcore)) ++eal.main_lcore;
   }
-  const auto add_device = [&](const DeviceConfig& device) {
-    (device.is_pci ? eal.pci : eal.vdevs).push_back(device.arguments);
+  const auto add_device = [&](const DeviceConfig& device, const std::string& more = "") {
+    (device.is_pci ? eal.pci : eal.vdevs).push_back(device.arguments + more);
   };
   for (const PortSettings& port : config.ports) add_device(port.device);
-  for (const DeviceConfig& device : config.crypto.devices) add_device(device);
+  for (const DeviceConfig& device : config.crypto.devices) {
+    // Two queue pairs for each worker; a software device makes as many as it is told to.
+    const bool told = absl::StrContains(device.arguments, "max_nb_queue_pairs=");
+    add_device(device, device.is_pci || told || taken.size() <= kCryptoWorkersByDefault
+                           ? ""
+                           : absl::StrCat(",max_nb_queue_pairs=", 2 * taken.size()));
+  }
   eal.memory_mb = config.memory.megabytes;
   eal.extra = config.eal;
   return eal;

@@ -28,6 +28,10 @@ std::string ShowPolicies(const StatusView& view);
 std::string ShowPoliciesJson(const StatusView& view);
 std::string ShowDrops(const StatusView& view, bool all);  // all: those that are zero too
 std::string ShowDropsJson(const StatusView& view, bool all);
+std::string ShowDropsInDetail(const StatusView& view);  // by worker and port
+std::string ShowDropsInDetailJson(const StatusView& view);
+std::string ShowWorkers(const StatusView& view);
+std::string ShowWorkersJson(const StatusView& view);
 std::string ShowAccounting(const StatusView& view);
 std::string ShowAccountingJson(const StatusView& view);
 std::string ShowIkeCounters(const StatusView& view);

@@ -54,6 +54,8 @@ class StatusView {
   virtual std::vector<PolicyStatus> Policies() const = 0;  // in order of the SPD
   virtual std::vector<std::pair<fastpath::DropReason, uint64_t>> Drops() const = 0;
   virtual fastpath::Accounting GetAccounting() const = 0;
+  virtual std::vector<fastpath::WorkerInfo> Workers() const = 0;       // by WorkerId
+  virtual std::vector<fastpath::DropCount> DropsInDetail() const = 0;  // by reason first
   virtual std::vector<PoolInfo> Pools() const = 0;
   virtual std::vector<LeaseInfo> Leases() const = 0;
   virtual std::vector<NeighbourInfo> Neighbours() const = 0;

@@ -5,6 +5,7 @@ gateway_view.py accounting     'received R + made here M = ...'; exit status 1 i
 gateway_view.py drop REGEX     packets dropped under the names that match, all of it
 gateway_view.py drops          each name with a count above zero, one a line
 gateway_view.py count WHAT     how many entries the list has
+gateway_view.py workers NAME   the sum over all workers of what is called so
 gateway_view.py field NAME     the first value called so, anywhere
 """
 import json
@@ -74,6 +75,8 @@ def main():
                     print(f'{count:10} {name}')
         elif question == 'count':
             print(len(the_list(value)))
+        elif question == 'workers':
+            print(sum(worker[arguments[0]] for worker in value['workers']))
         elif question == 'field':
             print(find(value, arguments[0]))
     except (ValueError, KeyError, TypeError) as error:

@@ -256,8 +256,9 @@ TEST_P(BadConfigTest, SaysWhereWhatWasFoundAndWhatIsWanted) {
 INSTANTIATE_TEST_SUITE_P(
     Machine, BadConfigTest,
     testing::Values(
-        BadEdit{"cores: [1]", "cores: [0, 1]",
-                "gw.yaml:2: workers.cores: found 2 cores, want exactly one"},
+        BadEdit{"cores: [1]", "cores: []", "gw.yaml:2: workers.cores: found 0 cores, want 1 to 64"},
+        BadEdit{"cores: [1]", "cores: [1, 0, 1]",
+                "gw.yaml:2: workers.cores[2]: found core 1 a second time"},
         BadEdit{"cores: [1]", "cores: [7]",
                 "gw.yaml:2: workers.cores[0]: found core 7, want one that this process may use: "
                 "0, 1"},

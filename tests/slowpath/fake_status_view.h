@@ -80,6 +80,24 @@ class FakeStatusView final : public StatusView {
     return {{fastpath::DropReason::kEspReplayed, 5}, {fastpath::DropReason::kNoRoute, 0}};
   }
   fastpath::Accounting GetAccounting() const override { return accounting; }
+  std::vector<fastpath::WorkerInfo> Workers() const override {
+    return {{.lcore = 1,
+             .rounds = 1000,
+             .busy_rounds = 250,
+             .received = 700,
+             .sent = 600,
+             .handed_over = 30,
+             .taken_over = 20,
+             .dropped = 60,
+             .held = 0,
+             .inbound_sas = 1,
+             .outbound_sas = 1,
+             .queues = 2}};
+  }
+  std::vector<fastpath::DropCount> DropsInDetail() const override {
+    return {{WorkerId{0}, PortId{0}, fastpath::DropReason::kEspReplayed, 4},
+            {WorkerId{1}, std::nullopt, fastpath::DropReason::kEspReplayed, 1}};
+  }
   std::vector<PoolInfo> Pools() const override {
     return {{.name = "staff4",
              .addresses = {FakeIp("10.99.0.1"), FakeIp("10.99.0.200")},

@@ -93,6 +93,11 @@ TEST_F(RunCommandTest, ShowsDropsThatHappenedAndAllWhenAsked) {
   EXPECT_THAT(Text("show drops"), HasSubstr("esp-replayed"));
   EXPECT_THAT(Text("show drops"), Not(HasSubstr("no-route")));
   EXPECT_THAT(Text("show drops all"), HasSubstr("no-route"));
+  EXPECT_THAT(Text("show drops detail"), HasSubstr("esp-replayed       0  wan         4"));
+  EXPECT_THAT(Text("show drops detail"), HasSubstr("esp-replayed       1  -           1"));
+  EXPECT_THAT(Json("show drops detail"), HasSubstr("\"port\": \"wan\""));
+  EXPECT_THAT(Text("show workers"), HasSubstr("25.0%"));
+  EXPECT_THAT(Json("show workers"), HasSubstr("\"handed_over\": 30"));
   EXPECT_EQ(Json("show drops"), "{\n  \"drops\": {\n    \"esp-replayed\": 5\n  }\n}\n");
 }
 

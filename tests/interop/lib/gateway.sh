@@ -21,6 +21,7 @@ gateway_configure() {
   (umask 077 && : >"$DIR/sekisho.yaml") # it holds secrets
   render "$INTEROP/defaults/machine.yaml" >"$DIR/sekisho.yaml"
   render "$(scenario_file sekisho.yaml)" >>"$DIR/sekisho.yaml"
+  if [[ -n $CORES ]]; then echo "workers: {cores: [$CORES]}" >>"$DIR/sekisho.yaml"; fi
   if [[ -f $STATE/pki/ready ]]; then
     cp "$STATE"/pki/ca-*.pem "$STATE"/pki/gateway-*.pem "$DIR/"
     cp "$STATE"/pki/private/gateway-rsa.pem "$DIR/gateway-rsa.key.pem"

@@ -7,6 +7,7 @@
 #   run()         the story, in the words of lib/*.sh; ends early with `fail REASON`
 #   TYPE          of certificate, where there are any: rsa or ecdsa
 #   IKE, ESP, VIPS, REMOTE_TS, REMOTE, ...  what @NAMES@ in the templates stand for
+#   CORES         of sekisho's workers, "0, 1"; default $SEKISHO_CORES, or what sekisho takes by itself
 #   SKIP          when set: why this can't be tried here
 #
 # After every story: the gateway still runs, its packets are all accounted for, and nothing inner was
@@ -22,7 +23,8 @@ scenario_names() {
 scenario_defaults() { # NAME
   SCENARIO=$1
   IKE=aes256gcm16-prfsha256-x25519 ESP=aes256gcm16 VIPS=0.0.0.0 REMOTE_TS=$LAN4_NET REMOTE=$GW4 \
-    CLIENT_PSK=$PSK ROGUE=no DESCRIPTION='' SKIP='' TYPE='' GATEWAY_GONE=no LEAKS=none
+    CLIENT_PSK=$PSK ROGUE=no DESCRIPTION='' SKIP='' TYPE='' GATEWAY_GONE=no LEAKS=none \
+    CORES=${SEKISHO_CORES:-}
 }
 
 scenario_load() { # NAME
