@@ -56,13 +56,13 @@ static_assert(sizeof(EspLayout) == 13);
 struct alignas(kCacheLine) InboundSa {
   Be32 active_spi;  // 0 while it takes no packets; owning worker only
   EspLayout layout;
-  CryptoSession session;
-  const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
-  uint8_t local_address[16] = {};          // outer destination; 4 bytes, then zeros, for IPv4
   IpsecProtocol protocol = IpsecProtocol::kEsp;
   IpsecMode mode = IpsecMode::kTunnel;
   bool anti_replay = true;  // RFC 4303, 3.4.3
   bool typed_spi = false;   // found by TypedSpis, not by its slot
+  CryptoSession session;
+  const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
+  uint8_t local_address[16] = {};          // outer destination; 4 bytes, then zeros, for IPv4
 
   alignas(kCacheLine) ReplayWindow window;  // moves; its bitmap follows this structure in the slot
   Counter packets, bytes, dropped;          // worker writes, slow path reads

@@ -3,6 +3,8 @@
 
 transfer.py serve PORT
     takes connections on all addresses until it is killed; prints 'ready'
+transfer.py datagrams ADDRESS PORT [--bytes N]
+    sends 20 datagrams of N bytes; each must come back as it was; exit status 1 if one does not
 transfer.py up|down ADDRESS PORT [--bytes N] [--seconds S] [--rate MBIT]
     sends (up) or fetches (down) at least N bytes for at least S seconds, at most at MBIT/s, and
     prints 'ok N bytes, S s, R Mbit/s, N retransmitted, sha256 ...'; exit status 1 if what arrived is
@@ -85,10 +87,36 @@ def serve(port):
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(('::', port))
     listener.listen(16)
+    threading.Thread(target=echo, args=(port,), daemon=True).start()
     print('ready', flush=True)
     while True:
         connection, _ = listener.accept()
         threading.Thread(target=serve_one, args=(connection,), daemon=True).start()
+
+
+def echo(port):
+    """Returns each datagram from the address that it was sent to."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as echoing:
+        echoing.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        echoing.bind(('::', port))
+        while True:
+            data, peer = echoing.recvfrom(65535)
+            echoing.sendto(data, peer)
+
+
+def datagrams(options):
+    family = socket.AF_INET6 if ':' in options.address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as connection:
+        connection.settimeout(3)
+        connection.connect((options.address, options.port))
+        for n in range(20):
+            data = os.urandom(options.bytes)
+            connection.send(data)
+            if connection.recv(65535) != data:
+                print(f'DIFFERENT, datagram {n}')
+                return 1
+    print(f'ok 20 datagrams of {options.bytes} bytes')
+    return 0
 
 
 def transfer(options):
@@ -114,7 +142,7 @@ def main():
     parser = argparse.ArgumentParser()
     ways = parser.add_subparsers(dest='way', required=True)
     ways.add_parser('serve').add_argument('port', type=int)
-    for way in ('up', 'down'):
+    for way in ('up', 'down', 'datagrams'):
         one = ways.add_parser(way)
         one.add_argument('address')
         one.add_argument('port', type=int)
@@ -125,7 +153,7 @@ def main():
     if options.way == 'serve':
         serve(options.port)
     try:
-        return transfer(options)
+        return datagrams(options) if options.way == 'datagrams' else transfer(options)
     except OSError as error:
         print(f'failed: {error}')
         return 1

@@ -1,26 +1,59 @@
 # shellcheck shell=bash
 #
-# strongSwan clients: one charon-systemd per namespace, ESP in user space (kernel-libipsec), so that
-# any kernel will do. ROLE is client1, client2 or office.
+# strongSwan clients: one charon-systemd per namespace. ROLE is client1, client2 or office, where ESP is
+# done in user space (kernel-libipsec), so that any kernel will do; or linux, linux1 or linux2 in the
+# guest, where its kernel does it.
 
 # client_start ROLE [STRONGSWAN.CONF LINES]: with the scenario's swanctl.conf
+# shellcheck disable=SC2034  # DIR and KERNEL are for the templates
 client_start() {
-  local ROLE=$1 DIR=$STATE/$1 file
+  local ROLE=$1 DIR KERNEL='kernel-libipsec kernel-netlink' to=$STATE/$1
   client_stop "$ROLE"
-  rm -rf "${DIR:?}"
-  mkdir -p "$DIR/swanctl/x509" "$DIR/swanctl/x509ca" "$DIR/swanctl/private"
-  chmod 700 "$DIR"
-  if [[ -f $STATE/pki/ready ]]; then client_keys "$ROLE" "$DIR/swanctl"; fi
-  render "$INTEROP/defaults/strongswan.conf" >"$DIR/strongswan.conf"
-  printf '%s\n' "${2:-}" >>"$DIR/strongswan.conf"
-  file=$(scenario_file "$ROLE.swanctl.conf") || file=$(scenario_file swanctl.conf)
-  render "$file" >"$DIR/swanctl/swanctl.conf"
-  : >"$DIR/resolv.conf"
-  process_start "$DIR" env STRONGSWAN_CONF="$DIR/strongswan.conf" \
-    ip netns exec "$NS$ROLE" charon-systemd
+  rm -rf "${to:?}"
+  mkdir -p "$to/swanctl/x509" "$to/swanctl/x509ca" "$to/swanctl/private"
+  chmod 700 "$to"
+  DIR=$(client_directory "$ROLE")
+  if is_guest "$ROLE"; then KERNEL=kernel-netlink; fi
+  if [[ -f $STATE/pki/ready ]]; then client_keys "$ROLE" "$to/swanctl"; fi
+  render "$INTEROP/defaults/strongswan.conf" >"$to/strongswan.conf"
+  printf '%s\n' "${2:-}" >>"$to/strongswan.conf"
+  client_configure "$ROLE"
+  : >"$to/resolv.conf"
+  if is_guest "$ROLE"; then
+    guest_charon_start "$ROLE"
+  else
+    process_start "$to" env STRONGSWAN_CONF="$to/strongswan.conf" \
+      ip netns exec "$NS$ROLE" charon-systemd
+  fi
   wait_for 15 client_answers "$ROLE" || fail "$ROLE: charon did not start: $(client_error "$ROLE")"
-  swan "$ROLE" --load-all >"$DIR/load" 2>&1 ||
-    fail "$ROLE: swanctl --load-all: $(grep -m1 -iE 'fail|error' "$DIR/load")"
+  swan "$ROLE" --load-all >"$to/load" 2>&1 ||
+    fail "$ROLE: swanctl --load-all: $(grep -m1 -iE 'fail|error' "$to/load")"
+}
+
+# client_directory ROLE: what its charon calls its directory
+client_directory() { if is_guest "$1"; then echo "/run/rig/$1"; else echo "$STATE/$1"; fi; }
+
+# client_configure ROLE: writes the scenario's swanctl.conf, for the variables as they are now
+client_configure() {
+  local ROLE=$1 file
+  file=$(scenario_file "$ROLE.swanctl.conf") || file=$(scenario_file swanctl.conf)
+  render "$file" >"$STATE/$ROLE/swanctl/swanctl.conf"
+  if is_guest "$ROLE"; then guest_put "$ROLE"; fi
+}
+
+# client_reload ROLE: that, for a client that is running
+client_reload() {
+  client_configure "$1"
+  swan "$1" --load-all >"$STATE/$1/load" 2>&1 ||
+    fail "$1: swanctl --load-all: $(grep -m1 -iE 'fail|error' "$STATE/$1/load")"
+}
+
+# reconnect ROLE: that, and a new IKE SA instead of the one it may have
+reconnect() {
+  client_reload "$1"
+  if client_sas "$1" | grep -q '^vpn: '; then disconnect "$1"; fi
+  client_initiate "$1" || fail "$1: not connected ($ESP, $REMOTE): $(client_error "$1")"
+  expect_tunnel "$1"
 }
 
 client_keys() { # ROLE DIRECTORY
@@ -36,15 +69,29 @@ client_keys() { # ROLE DIRECTORY
 }
 
 client_answers() {
+  if is_guest "$1"; then
+    swan "$1" --stats >/dev/null 2>&1
+    return
+  fi
   process_alive "$STATE/$1" || return 0 # no use to wait on; what comes next says why
   [[ -S $STATE/$1/vici ]] && swan "$1" --stats >/dev/null 2>&1
 }
 
-client_stop() { process_stop "$STATE/$1" TERM 10; } # says goodbye
-client_kill() { process_stop "$STATE/$1" KILL 5; }  # and this does not
+client_stop() { client_end "$1" TERM 10; } # says goodbye
+client_kill() { client_end "$1" KILL 5; }  # and this does not
+client_end() { # ROLE SIGNAL SECONDS
+  if is_guest "$1"; then guest_charon_stop "$1" "$2"; else process_stop "$STATE/$1" "$2" "$3"; fi
+}
 
 # swan ROLE ARGUMENTS...: swanctl against that client
 swan() {
+  local dir
+  if is_guest "$1"; then
+    dir=$(client_directory "$1")
+    guest_sh env STRONGSWAN_CONF="$dir/strongswan.conf" SWANCTL_DIR="$dir/swanctl" \
+      timeout -k 2 "$((40 * PATIENCE))" swanctl "${@:2}" --uri "unix://$dir/vici"
+    return
+  fi
   STRONGSWAN_CONF=$STATE/$1/strongswan.conf SWANCTL_DIR=$STATE/$1/swanctl \
     timeout -k 2 "$((40 * PATIENCE))" swanctl "${@:2}" --uri "unix://$STATE/$1/vici"
 }
@@ -76,13 +123,15 @@ refused() {
 }
 
 client_sas() { swan "$1" --list-sas 2>/dev/null; }
-client_log_has() { grep -qE -- "$2" "$STATE/$1/log"; }
+client_log_has() { client_log "$1" && grep -qE -- "$2" "$STATE/$1/log"; }
+client_log() { ! is_guest "$1" || guest_get "$1" log; } # brings it here
 client_children() { client_sas "$1" | grep -c ' INSTALLED, ' || true; }
 client_has_no_sa() { ! client_sas "$1" | grep -q '^vpn: '; }
 
 # What went wrong, in its own words
 client_error() {
   local line
+  client_log "$1"
   line=$(grep -hE 'received .* (notify|error)|failed|giving up|no .* found|not responding' \
     "$STATE/$1/log" "$STATE/$1/output" 2>/dev/null | tail -n 1)
   if [[ -z $line ]]; then line=$(tail -n 1 "$STATE/$1/log" 2>/dev/null); fi

@@ -3,10 +3,10 @@
 # sekisho in its namespace: started with a scenario's configuration, asked over its control socket,
 # stopped by its pid.
 
-# scenario_file NAME: the scenario's own, or the default one
+# scenario_file NAME: the scenario's own, or the default one for its kind of peer
 scenario_file() {
   local dir
-  for dir in "$INTEROP/scenarios/$SCENARIO" "$INTEROP/defaults"; do
+  for dir in "$INTEROP/scenarios/$SCENARIO" "$INTEROP/defaults/$PEER" "$INTEROP/defaults"; do
     if [[ -f $dir/$1 ]]; then echo "$dir/$1" && return; fi
   done
   return 1
@@ -60,6 +60,7 @@ gateway_view() {
 }
 
 gateway_count() { gateway_view count "$1"; } # ike-sas | child-sas | ...
+gateway_id() { gateway_ctl --json show "$1" | python3 "$INTEROP/gateway_view.py" field id; }
 gateway_count_is() { [[ $(gateway_count "$1" 2>/dev/null) == "$2" ]]; }
 gateway_drops() { gateway_view drop "$1"; } # REGEX: packets dropped under names that match
 

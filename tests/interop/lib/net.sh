@@ -2,12 +2,18 @@
 #
 # The namespaces and links of lib/plan.sh.
 
+declare -A WATCHED=()
+
 ns() { echo "$NS$1"; }
 
 # in_ns ROLE COMMAND...
 in_ns() {
   local role=$1
   shift
+  if is_guest "$role"; then
+    guest_in "$role" "$@"
+    return
+  fi
   ip netns exec "$NS$role" "$@"
 }
 
@@ -142,20 +148,43 @@ net_watch() {
 	table inet watch {
 	  counter leaks { }
 	  counter fragments { }
+	  counter in_esp { }
+	  counter in_ah { }
+	  counter in_natt { }
 	  chain pass {
 	    type filter hook prerouting priority -450; policy accept;
-	    ip saddr { $LAN4_NET, $POOL4_NET, $OFFICE_NET } counter name leaks
-	    ip daddr { $LAN4_NET, $POOL4_NET, $OFFICE_NET } counter name leaks
-	    ip6 saddr { $LAN6_NET, $POOL6 } counter name leaks
-	    ip6 daddr { $LAN6_NET, $POOL6 } counter name leaks
+	    ip saddr { $LAN4_NET, $POOL4_NET, $OFFICE_NET, $LINUX_NET4 } counter name leaks
+	    ip daddr { $LAN4_NET, $POOL4_NET, $OFFICE_NET, $LINUX_NET4 } counter name leaks
+	    ip6 saddr { $LAN6_NET, $POOL6, $LINUX_NET6 } counter name leaks
+	    ip6 daddr { $LAN6_NET, $POOL6, $LINUX_NET6 } counter name leaks
+	    meta l4proto esp counter name in_esp
+	    meta l4proto ah counter name in_ah
+	    meta l4proto udp udp sport 4500 udp length > 200 counter name in_natt
+	    meta l4proto udp udp dport 4500 udp length > 200 counter name in_natt
 	    ip daddr $GW4 ip frag-off & 0x1fff != 0 counter name fragments
 	  }
 	}
 	NFT
 }
 
-watched() { # leaks | fragments
+watched() { # leaks | fragments | in_esp | in_ah | in_natt
   in_ns outside nft list counter inet watch "$1" | sed -n 's/.*packets \([0-9]*\).*/\1/p'
+}
+
+# watch_start: what expect_carried compares with; each scenario begins with it
+watch_start() {
+  local what
+  WATCHED=()
+  for what in leaks in_esp in_ah in_natt; do WATCHED[$what]=$(watched "$what"); done
+}
+watched_since() { echo "$(($(watched "$1") - WATCHED[$1]))"; }
+
+# expect_carried esp|ah|natt: the gateway's packets are in that, many of them, seen on the way
+expect_carried() {
+  (($(watched_since "in_$1") >= 20)) || fail "only $(watched_since "in_$1") packets of $1 on the way"
+}
+expect_not_carried() {
+  (($(watched_since "in_$1") == 0)) || fail "$(watched_since "in_$1") packets of $1 on the way"
 }
 
 net_show() {

@@ -9,12 +9,14 @@
 #   client2 .12 --+-- nat .77 --+
 #   plain   .13 --+             +-- outside .254 -- gw-wan  .1 [gateway] .254  gw-lan -- inside .1
 #                  office .33 --+                                          192.0.2.80, .81 --+
+#                   linux .44 --+
 #
 # One NAT hides client1, client2 and plain (a host that never speaks IPsec). office is a site with a
-# public address and a network of its own. gw-wan and gw-lan belong to sekisho, not to the kernel.
+# public address and a network of its own. linux is another one, in a guest with the Linux kernel's
+# IPsec, and linux1 .14 and linux2 .15, behind the NAT, are in that guest, too. gw-wan and gw-lan belong to sekisho, not to the kernel.
 # IPv6 is routed everywhere: the NAT is IPv4's.
 
-ROLES=(client1 client2 plain nat office outside gateway inside)
+ROLES=(client1 client2 plain nat office outside gateway inside control)
 
 MTU=1500
 GW4=203.0.113.1 GW6=2001:db8:113::1
@@ -23,6 +25,9 @@ ACCESS4=198.51.100.254 ACCESS6=2001:db8:51::fe  # outside's other leg
 NAT4=198.51.100.77 NAT6=2001:db8:51::77
 OFFICE4=198.51.100.33 OFFICE6=2001:db8:51::33
 OFFICE_NET=10.61.0.0/24 OFFICE_HOST=10.61.0.1
+LINUX4=198.51.100.44 LINUX6=2001:db8:51::44
+LINUX_NET4=10.62.0.0/24 LINUX_HOST4=10.62.0.1
+LINUX_NET6=2001:db8:62::/64 LINUX_HOST6=2001:db8:62::1
 HOME4=192.168.77.254 HOME6=2001:db8:77::fe HOME6_NET=2001:db8:77::/64  # the NAT's inner leg
 LAN4_NET=10.10.0.0/24 LAN6_NET=2001:db8:10::/64
 GWLAN4=10.10.0.254 GWLAN6=2001:db8:10::fe
@@ -43,5 +48,7 @@ home_number() {
   client1) echo 11 ;;
   client2) echo 12 ;;
   plain) echo 13 ;;
+  linux1) echo 14 ;;
+  linux2) echo 15 ;;
   esac
 }

@@ -28,6 +28,10 @@ PATIENCE=${PATIENCE:-1}
 . "$INTEROP/lib/pki.sh"
 # shellcheck source=client.sh
 . "$INTEROP/lib/client.sh"
+# shellcheck source=image.sh
+. "$INTEROP/lib/image.sh"
+# shellcheck source=guest.sh
+. "$INTEROP/lib/guest.sh"
 # shellcheck source=sanitizer.sh
 . "$INTEROP/lib/sanitizer.sh"
 # shellcheck source=gateway.sh

@@ -8,6 +8,7 @@
 #   TYPE          of certificate, where there are any: rsa or ecdsa
 #   IKE, ESP, VIPS, REMOTE_TS, REMOTE, ...  what @NAMES@ in the templates stand for
 #   CORES         of sekisho's workers, "0, 1"; default $SEKISHO_CORES, or what sekisho takes by itself
+#   PEER          linux: the clients are in the guest (lib/guest.sh), defaults are in defaults/linux
 #   SKIP          when set: why this can't be tried here
 #
 # After every story: the gateway still runs, its packets are all accounted for, and nothing inner was
@@ -23,8 +24,18 @@ scenario_names() {
 scenario_defaults() { # NAME
   SCENARIO=$1
   IKE=aes256gcm16-prfsha256-x25519 ESP=aes256gcm16 VIPS=0.0.0.0 REMOTE_TS=$LAN4_NET REMOTE=$GW4 \
-    CLIENT_PSK=$PSK ROGUE=no DESCRIPTION='' SKIP='' TYPE='' GATEWAY_GONE=no LEAKS=none \
-    CORES=${SEKISHO_CORES:-}
+    LOCAL_TS=$LINUX_NET4,$LINUX_NET6 ENCAP=no MODE=tunnel CLIENT_PSK=$PSK ROGUE=no PEER='' \
+    DESCRIPTION='' SKIP='' TYPE='' GATEWAY_GONE=no LEAKS=none CORES=${SEKISHO_CORES:-}
+}
+
+# every_second A B C D...: 'A, C, ...', the suites of a table that also has their other names
+every_second() {
+  local list=$1
+  while (($# > 2)); do
+    shift 2
+    list+=", $1"
+  done
+  echo "$list"
 }
 
 scenario_load() { # NAME
@@ -42,26 +53,26 @@ scenario_list() {
 
 # Start, story, and what always holds.
 scenario_play() { # NAME
-  local before
   scenario_load "$1"
   if [[ -n $SKIP ]]; then fail "$SKIP"; fi
   if [[ -n $TYPE ]]; then pki_make; fi
   gateway_start
-  before=$(watched leaks)
+  watch_start
   run
   if [[ $GATEWAY_GONE == no ]]; then
     process_alive "$STATE/gateway" || fail "sekisho died: $(gateway_error)"
     expect_accounting
   fi
-  if [[ $LEAKS == none && $(watched leaks) != "$before" ]]; then
-    fail "$(($(watched leaks) - before)) packets with inner addresses outside the tunnel"
+  if [[ $LEAKS == none && $(watched_since leaks) != 0 ]]; then
+    fail "$(watched_since leaks) packets with inner addresses outside the tunnel"
   fi
 }
 
 scenario_cleanup() {
   local role
-  for role in client1 client2 office; do client_stop "$role"; done
+  for role in client1 client2 office linux linux1 linux2; do client_stop "$role"; done
   gateway_stop
+  if process_alive "$STATE/guest"; then guest_clean >"$STATE/guest/clean" 2>&1 || true; fi
   net_nat_rule ''
 }
 
@@ -76,20 +87,23 @@ scenario_finish() {
 # play COMMAND...: in a subshell where `fail` leaves its reason in $STATE/reason. It is a process group
 # of its own, so that all of it can be ended at once, and waited for in the background, so that a
 # signal is heard at once. Output goes to $STATE/trace.
-play() {
-  local status=0
-  rm -f "$STATE/reason"
+play() { play_to "$STATE/trace" "$@"; }
+play_aloud() { play_to /dev/stdout "$@"; } # and its output is for the person
+play_to() {
+  local status=0 output=$1
+  shift
+  rm -f "$STATE/reason" "$STATE/trace"
   set -m
   (
     set +m
     trap - EXIT HUP INT TERM
     "$@"
-  ) >"$STATE/trace" 2>&1 </dev/null &
+  ) >>"$output" 2>&1 </dev/null &
   playing=$!
   set +m
   wait "$playing" || status=$?
   play_abort # what it left running in the background
-  if ((status != 0)) && [[ ! -f $STATE/reason ]]; then tail -n 1 "$STATE/trace" >"$STATE/reason"; fi
+  if ((status != 0)) && [[ ! -f $STATE/reason && -f $STATE/trace ]]; then tail -n 1 "$STATE/trace" >"$STATE/reason"; fi
   return "$status"
 }
 
@@ -104,7 +118,15 @@ scenario_keep_logs() { # NAME
   local kept=$ROOT/build/interop-logs/$1 file
   rm -rf "$kept"
   mkdir -p "$kept"
-  for file in "$STATE"/{client1,client2,office}/{log,initiate} \
+  for file in linux linux1 linux2; do
+    if [[ -d $STATE/$file/swanctl ]]; then
+      client_log "$file"
+      guest_in "$file" ip -s xfrm state >"$kept/$file-xfrm" 2>&1 || true
+      guest_in "$file" ip xfrm policy >>"$kept/$file-xfrm" 2>&1 || true
+      guest_in "$file" grep -v '[[:space:]]0$' /proc/net/xfrm_stat >>"$kept/$file-xfrm" 2>&1 || true
+    fi
+  done
+  for file in "$STATE"/{client1,client2,office,linux,linux1,linux2}/{log,initiate} \
     "$STATE"/gateway/{output,sekisho.yaml} "$STATE"/{trace,accounting} \
     "$STATE"/sanitizer/report.*; do
     if [[ -f $file ]]; then cp "$file" "$kept/$(basename "$(dirname "$file")")-${file##*/}"; fi
@@ -119,6 +141,9 @@ scenario_keep_logs() { # NAME
 scenario_one() { # NAME HOLD: one line; returns 0, 1 or 77
   local start=$EPOCHREALTIME took status=0 skip
   skip=$(scenario_load "$1" && echo "$SKIP")
+  if [[ -z $skip && $(scenario_load "$1" && echo "$PEER") == linux ]] && ! play_aloud guest_up; then
+    skip=$(guest_lacks)
+  fi
   if [[ -n $skip ]]; then
     printf 'SKIP %-34s %s\n' "$1" "$skip"
     return 77
