@@ -303,9 +303,6 @@ INSTANTIATE_TEST_SUITE_P(
                 "0000:3b:00.0, or a DPDK vdev such as net_af_packet0,iface=eth1"},
         BadEdit{"side: inside", "side: left",
                 "gw.yaml:15: ports.lan.side: found 'left', want outside, inside or host"},
-        BadEdit{"side: inside", "side: host",
-                "gw.yaml:14: ports.lan: found addresses on the host port, want them on the ports "
-                "that they are reached by; the machine's own end of it has them too"},
         BadEdit{"side: outside", "side: inside",
                 "gw.yaml:8: ports: found no outside port, want at least one with side: outside"},
         BadEdit{"    device: 0000:3b:00.0\n", "",

@@ -40,7 +40,7 @@ policies:
 TEST(ConfigTransport, SaysWhatIsWrong) {
   const auto config = ParseConfig("gw.yaml", R"(ports:
   wan: {device: net_null0, side: outside, addresses: [203.0.113.1/24]}
-  own: {device: net_tap0, side: host}
+  own: {device: net_tap0, side: host, addresses: [203.0.114.1/24]}
   more: {device: net_tap1, side: host}
 secrets:
   - {id: "%any", psk: secret}
@@ -57,10 +57,11 @@ policies:
   ASSERT_FALSE(config.ok());
   const std::string error(config.status().message());
   for (const char* want :
-       {"gw.yaml:4: ports.more: found a second port with side: host, want one at most",
-        "gw.yaml:12: connections.clients.children.own.mode: found 'both', want tunnel, transport "
-        "or "
-        "transport-or-tunnel",
+       {"gw.yaml:3: ports.own: found addresses on the host port, want them on the ports that they "
+        "are reached by; the machine's own end of it has them too",
+        "gw.yaml:4: ports.more: found a second port with side: host, want one at most",
+        "gw.yaml:12: connections.clients.children.own.mode: found 'both', want tunnel, "
+        "transport or transport-or-tunnel",
         "gw.yaml:14: policies[0].optional: found optional: true without action: protect, which it "
         "is about"}) {
     EXPECT_NE(error.find(want), std::string::npos) << error;
