@@ -77,7 +77,7 @@ struct SaLifetimes {          // 0: none
 };
 
 struct InboundSaParameters {
-  Spi spi;  // from AllocateSpi()
+  Spi spi;                 // from AllocateSpi()
   bool typed_spi = false;  // chosen by a person: anything but 0 to 255; the SA takes a free slot
   IpsecProtocol protocol = IpsecProtocol::kEsp;
   IpsecMode mode = IpsecMode::kTunnel;

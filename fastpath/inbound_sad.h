@@ -1,6 +1,6 @@
 // fastpath/inbound_sad.h: the inbound half of the SAD of one worker (RFC 4301, 4.4.2): an array,
-// addressed by the low bits of an SPI (common/spi.h), and a small hash for SPIs that a person typed,
-// whose SAs take any free slot.
+// addressed by the low bits of an SPI (common/spi.h), and a small hash for SPIs that a person
+// typed, whose SAs take any free slot.
 //
 // A slot goes round: free -> reserved (AllocateSpi) -> filled (Fill; then kInstallInboundSa) ->
 // removed (MarkRemoved; then kRemoveInboundSa) -> free (Release, after kSaRetired). The slow path
@@ -63,7 +63,8 @@ class InboundSad {
   bool Deactivate(SlotId slot, uint32_t generation);
   void Prefetch(Be32 spi) const {
     rte_prefetch0(At(Spi{spi.host()}.slot()));
-    if (!typed_.empty()) [[unlikely]] typed_.Prefetch(spi);
+    if (!typed_.empty()) [[unlikely]]
+      typed_.Prefetch(spi);
   }
   // The active SA with this SPI that we chose, or nullptr.
   InboundSa* Find(Be32 spi) const {
@@ -87,7 +88,7 @@ class InboundSad {
   struct SlotRecord {  // the slow path's own
     SlotState state = SlotState::kFree;
     uint32_t generation = 0;
-    Spi spi;  // also the previous owner's while free
+    Spi spi;             // also the previous owner's while free
     bool typed = false;  // not made by AllocateSpi()
     std::unique_ptr<SelectorSet> selectors;
     CryptoSession session;
