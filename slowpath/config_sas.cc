@@ -77,12 +77,11 @@ void ReadSuite(ConfigMap& map, ManualSaConfig& sa) {
                                              ? "an integrity algorithm such as sha256"
                                              : "algorithms such as aes256-sha256");
   if (!node.has_value()) return;
-  const auto parse = [&](const std::string& text) {
-    return IpsecSuite::Parse(sa.protocol, text);
-  };
+  const auto parse = [&](const std::string& text) { return IpsecSuite::Parse(sa.protocol, text); };
   if (!node->Parse(parse, sa.suite) || !CountsFromTheStart(sa.suite)) return;
   node->Fail(absl::StrCat(
-      "found ", sa.suite.ToString(), ", want CBC or null with an HMAC, such as aes256-sha256: a "
+      "found ", sa.suite.ToString(),
+      ", want CBC or null with an HMAC, such as aes256-sha256: a "
       "typed key is in use again after a restart, and with it the same IVs (RFC 8221, 3)"));
   sa.suite = {};
 }
@@ -139,7 +138,8 @@ bool IsOurs(const std::vector<PortSettings>& ports, const IpAddress& address) {
 
 // False, with an error, where the ends are not known.
 bool ReadEnds(ConfigMap& map, const std::vector<PortSettings>& ports, ManualSaConfig& sa) {
-  const auto local = map.Require("local", "the address of ours that the packets go to or come from");
+  const auto local =
+      map.Require("local", "the address of ours that the packets go to or come from");
   const auto remote = map.Require("remote", "the address of the peer");
   bool ok = local.has_value() && local->Parse(IpAddress::Parse, sa.local.address);
   if (ok && !ports.empty() && !IsOurs(ports, sa.local.address)) {
@@ -250,8 +250,9 @@ ManualSaConfig ReadManualSa(const ConfigNode& node, const std::vector<PortSettin
     }
   }
   if (sa.suite.esn) {
-    node.Warn("extended sequence numbers with typed keys: when one end restarts, the other takes "
-              "its packets only after a restart of its own");
+    node.Warn(
+        "extended sequence numbers with typed keys: when one end restarts, the other takes "
+        "its packets only after a restart of its own");
   }
   ReadLifetimes(map, sa);
   map.Finish();

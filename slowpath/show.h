@@ -21,7 +21,7 @@ std::string ShowLeasesJson(const StatusView& view);
 std::string ShowIkeSas(const StatusView& view);
 std::string ShowChildSas(const StatusView& view);
 std::string ShowChildSasJson(const StatusView& view);
-std::string ShowSas(const StatusView& view);      // IKE SAs in full with their Child SAs; manual SAs
+std::string ShowSas(const StatusView& view);  // IKE SAs in full with their Child SAs; manual SAs
 std::string ShowSasJson(const StatusView& view);  // of ShowIkeSas() too
 
 std::string ShowPolicies(const StatusView& view);

@@ -90,12 +90,14 @@ void AppendManual(const StatusView& view, std::string& text) {
   for (const ManualSaInfo& sa : view.ManualSas()) {
     absl::StrAppend(&text, "Manual SA ", sa.name, ": ", DirectionText(sa), ", ", sa.state, ", ",
                     Name(sa.protocol), " ", Name(sa.mode), ", ", sa.suite.ToString(),
-                    sa.udp_encapsulation ? ", in UDP" : "", ", up ", AgeText(now - sa.installed_at));
+                    sa.udp_encapsulation ? ", in UDP" : "", ", up ",
+                    AgeText(now - sa.installed_at));
     if (sa.expires_at != absl::InfiniteFuture()) {
       absl::StrAppend(&text, ", ends in ", UntilText(sa.expires_at, now));
     }
     absl::StrAppend(&text, "\n    ", sa.local.ToString(), " === ", sa.remote.ToString(), "\n    ",
-                    DirectionText(sa), sa.direction == UpMessage::Direction::kInbound ? "   " : "  ",
+                    DirectionText(sa),
+                    sa.direction == UpMessage::Direction::kInbound ? "   " : "  ",
                     sa.spi.ToString(), "  ", TrafficText(sa.counters), "\n    ",
                     ToString(sa.local_selectors), " === ", ToString(sa.remote_selectors), "\n");
   }

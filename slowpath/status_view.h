@@ -51,7 +51,7 @@ class StatusView {
   virtual std::vector<ike::IkeSaInfo> IkeSas() const = 0;     // by id
   virtual ChildSaTraffic Traffic(ike::ChildSaId child_sa) const = 0;
   virtual std::vector<ManualSaInfo> ManualSas() const = 0;  // as configured
-  virtual std::vector<PolicyStatus> Policies() const = 0;  // in order of the SPD
+  virtual std::vector<PolicyStatus> Policies() const = 0;   // in order of the SPD
   virtual std::vector<std::pair<fastpath::DropReason, uint64_t>> Drops() const = 0;
   virtual fastpath::Accounting GetAccounting() const = 0;
   virtual std::vector<fastpath::WorkerInfo> Workers() const = 0;       // by WorkerId

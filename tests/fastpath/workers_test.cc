@@ -73,14 +73,20 @@ class WorkersTest : public FastPathTest {
                                               .remote = to_us ? users : ours,
                                               .local_endpoint = to_us ? us : peer,
                                               .remote_endpoint = to_us ? peer : us});
-    pair.out = *from.fast_path().InstallOutbound({.spi = pair.spi,
-                                                  .suite = suite,
-                                                  .encryption_key = key,
-                                                  .local = to_us ? users : ours,
-                                                  .remote = to_us ? ours : users,
-                                                  .local_endpoint = to_us ? peer : us,
-                                                  .remote_endpoint = to_us ? us : peer,
-                                                  .worker = worker});
+    const OutboundSaParameters parameters = {.spi = pair.spi,
+                                             .suite = suite,
+                                             .encryption_key = key,
+                                             .local = to_us ? users : ours,
+                                             .remote = to_us ? ours : users,
+                                             .local_endpoint = to_us ? peer : us,
+                                             .remote_endpoint = to_us ? us : peer,
+                                             .worker = worker};
+    // The slots of what was removed may be waiting for a worker to end its round.
+    absl::StatusOr<SaHandle> out = from.fast_path().InstallOutbound(parameters);
+    while (absl::IsResourceExhausted(out.status())) {
+      out = from.fast_path().InstallOutbound(parameters);
+    }
+    pair.out = *out;
     return pair;
   }
 
