@@ -12,8 +12,14 @@
 namespace sekisho {
 namespace {
 
-constexpr std::array<std::pair<absl::string_view, uint8_t>, 5> kProtocolNames = {
-    {{"icmp", 1}, {"tcp", 6}, {"udp", 17}, {"ipv6-icmp", 58}, {"sctp", 132}}};
+constexpr std::array<std::pair<absl::string_view, uint8_t>, 7> kProtocolNames = {
+    {{"any", kAnyProtocol},
+     {"icmp", 1},
+     {"tcp", 6},
+     {"udp", 17},
+     {"ipv6-icmp", 58},
+     {"sctp", 132},
+     {"mobility", 135}}};
 
 absl::StatusOr<uint8_t> ParseProtocol(absl::string_view text) {
   for (const auto& [name, number] : kProtocolNames) {
@@ -21,8 +27,9 @@ absl::StatusOr<uint8_t> ParseProtocol(absl::string_view text) {
   }
   uint32_t number;
   if (absl::SimpleAtoi(text, &number) && number <= 255) return static_cast<uint8_t>(number);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "found protocol '", text, "', want tcp, udp, icmp, ipv6-icmp, sctp or a number up to 255"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("found protocol '", text,
+                   "', want tcp, udp, icmp, ipv6-icmp, sctp, mobility, any or a number up to 255"));
 }
 
 std::string ProtocolName(uint8_t protocol) {
@@ -32,7 +39,45 @@ std::string ProtocolName(uint8_t protocol) {
   return absl::StrCat(protocol);
 }
 
-absl::StatusOr<PortRange> ParsePorts(absl::string_view text) {
+// "8", "8/0": as first and as last value of a range.
+struct TypeAndCode {
+  uint16_t first, last;
+};
+std::optional<TypeAndCode> ParseType(absl::string_view text) {
+  const size_t slash = text.find('/');
+  uint32_t type, code = 0;
+  if (!absl::SimpleAtoi(text.substr(0, slash), &type) || type > 0xff) return std::nullopt;
+  const bool whole = slash == absl::string_view::npos;
+  if (!whole && (!absl::SimpleAtoi(text.substr(slash + 1), &code) || code > 0xff)) {
+    return std::nullopt;
+  }
+  return TypeAndCode{static_cast<uint16_t>(type << 8 | code),
+                     static_cast<uint16_t>(type << 8 | (whole ? 0xff : code))};
+}
+
+absl::StatusOr<PortRange> ParseTypes(absl::string_view text) {
+  const size_t dash = text.find('-');
+  const absl::string_view left = text.substr(0, dash);
+  const std::optional<TypeAndCode> first = ParseType(left);
+  std::optional<TypeAndCode> last = first;
+  if (first.has_value() && dash != absl::string_view::npos) {
+    const absl::string_view right = text.substr(dash + 1);
+    const size_t slash = left.find('/');
+    // "3/0-4": codes of the one type.
+    const bool codes = slash != absl::string_view::npos && right.find('/') == right.npos;
+    last = codes ? ParseType(absl::StrCat(left.substr(0, slash), "/", right)) : ParseType(right);
+  }
+  if (!first.has_value() || !last.has_value() || first->first > last->last) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "found type '", text, "', want a type as 8, type and code as 3/4, or a range as 3-5"));
+  }
+  return PortRange{first->first, last->last};
+}
+
+absl::StatusOr<PortRange> ParsePorts(uint8_t protocol, absl::string_view text) {
+  if (text == "any") return PortRange::All();
+  if (text == "opaque") return PortRange::Opaque();
+  if (HasTypes(protocol)) return ParseTypes(text);
   const size_t dash = text.find('-');
   uint32_t first, last;
   if (absl::SimpleAtoi(text.substr(0, dash), &first)) {
@@ -44,7 +89,20 @@ absl::StatusOr<PortRange> ParsePorts(absl::string_view text) {
     }
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("found port '", text, "', want a port or a range as 1000-2000"));
+      absl::StrCat("found port '", text, "', want a port, a range as 1000-2000, any or opaque"));
+}
+
+// As ParseTypes() reads it. Requires: neither all nor opaque.
+std::string TypesText(const PortRange& types) {
+  const int first = types.first >> 8, last = types.last >> 8;
+  const int first_code = types.first & 0xff, last_code = types.last & 0xff;
+  if (first_code == 0 && last_code == 0xff) {
+    return first == last ? absl::StrCat(first) : absl::StrCat(first, "-", last);
+  }
+  const std::string start = absl::StrCat(first, "/", first_code);
+  if (types.first == types.last) return start;
+  return first == last ? absl::StrCat(start, "-", last_code)
+                       : absl::StrCat(start, "-", last, "/", last_code);
 }
 
 }  // namespace
@@ -73,7 +131,8 @@ absl::StatusOr<TrafficSelector> TrafficSelector::Parse(absl::string_view text) {
   const size_t slash = inside.find('/');
   SEKISHO_ASSIGN_OR_RETURN(selector.protocol, ParseProtocol(inside.substr(0, slash)));
   if (slash != absl::string_view::npos) {
-    SEKISHO_ASSIGN_OR_RETURN(selector.ports, ParsePorts(inside.substr(slash + 1)));
+    SEKISHO_ASSIGN_OR_RETURN(selector.ports,
+                             ParsePorts(selector.protocol, inside.substr(slash + 1)));
   }
   return selector;
 }
@@ -97,9 +156,11 @@ std::optional<TrafficSelector> TrafficSelector::Intersect(const TrafficSelector&
 std::string TrafficSelector::ToString() const {
   std::string text = addresses.ToString();
   if (protocol == kAnyProtocol && ports.is_all()) return text;
-  absl::StrAppend(&text, "[", protocol == kAnyProtocol ? "any" : ProtocolName(protocol));
+  absl::StrAppend(&text, "[", ProtocolName(protocol));
   if (ports.is_opaque()) {
     absl::StrAppend(&text, "/opaque");
+  } else if (!ports.is_all() && HasTypes(protocol)) {
+    absl::StrAppend(&text, "/", TypesText(ports));
   } else if (!ports.is_all()) {
     absl::StrAppend(&text, "/", ports.first);
     if (ports.last != ports.first) absl::StrAppend(&text, "-", ports.last);

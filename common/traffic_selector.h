@@ -37,6 +37,31 @@ struct PortRange {
 
 inline constexpr uint8_t kAnyProtocol = 0;
 
+// ICMP has type << 8 | code where others have a port, and a mobility header its type << 8 (RFC
+// 4301, 4.4.1.1). It is one selector for both ends.
+constexpr bool HasTypes(uint8_t protocol) {
+  return protocol == 1 || protocol == 58 || protocol == 135;
+}
+// Does a whole packet of this family show a port or type? Where not, a port selector other than ANY
+// or OPAQUE never matches.
+constexpr bool HasPorts(IpFamily family, uint8_t protocol) {
+  switch (protocol) {
+    case 6:    // TCP
+    case 17:   // UDP
+    case 33:   // DCCP
+    case 132:  // SCTP
+    case 136:  // UDP-Lite
+      return true;
+    case 1:
+      return family == IpFamily::kIpv4;
+    case 58:
+    case 135:
+      return family == IpFamily::kIpv6;
+    default:
+      return false;
+  }
+}
+
 // One side of the traffic of a Child SA: TSi or TSr holds a list of these.
 struct TrafficSelector {
   IpRange addresses;
@@ -45,6 +70,9 @@ struct TrafficSelector {
 
   static TrafficSelector All(IpFamily family) { return {.addresses = IpRange::All(family)}; }
   // "10.0.0.0/8", "10.0.0.1-10.0.0.9", "10.0.0.1[udp/1701]", "10.0.0.1[tcp]", "::/0[6/1-100]".
+  // Protocol and ports may be "any"; "10.0.0.1[tcp/opaque]": ports that cannot be seen. For a
+  // protocol with types: "[icmp/8]" is type 8 with any code, "[icmp/8/0]" type and code,
+  // "[icmp/3-5]" types, "[icmp/3/0-4]" codes of one type, "[mobility/5]" a message type.
   static absl::StatusOr<TrafficSelector> Parse(absl::string_view text);
 
   IpFamily family() const { return addresses.family(); }

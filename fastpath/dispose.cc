@@ -12,6 +12,12 @@ void Dispose(Worker& worker, rte_mbuf* mbuf) {
   worker.disposed[worker.disposed_count++] = mbuf;
 }
 
+void CountPolicyDrop(Worker& worker, uint32_t policy) {
+  if (policy == kNoPolicy || worker.tables == nullptr) return;
+  if (policy >= worker.tables->spd->policies().size()) return;
+  worker.tables->drops[static_cast<size_t>(worker.id)][policy].Add(1);
+}
+
 }  // namespace
 
 void CountDrops(Worker& worker, PortId port, DropReason reason, uint64_t packets) {
@@ -23,6 +29,7 @@ void Drop(Worker& worker, rte_mbuf* mbuf, DropReason reason) {
   // A stage that fails a packet without saying why has a bug, and the packet is counted as one.
   if (reason == DropReason::kNone) reason = DropReason::kBug;
   CountDrops(worker, ContextOf(mbuf).port_in, reason, 1);
+  CountPolicyDrop(worker, ContextOf(mbuf).policy);
   Dispose(worker, mbuf);
 }
 

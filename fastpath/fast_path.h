@@ -200,6 +200,7 @@ class FastPath {
   absl::Status SetTables(std::vector<Policy> policies, std::vector<Route> routes);
   const std::vector<Policy>& policies() const;  // as last set
   std::vector<uint64_t> PolicyHits() const;     // packets, same order
+  std::vector<uint64_t> PolicyDrops() const;    // of these, dropped by the policy or after it
 
   // Algorithms: does the crypto backend run this suite? The error names suite and backend.
   absl::Status CheckSuite(const IpsecSuite& suite) const;

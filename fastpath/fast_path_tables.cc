@@ -19,6 +19,7 @@ absl::StatusOr<std::unique_ptr<Tables>> Compile(const std::string& name,
   SEKISHO_ASSIGN_OR_RETURN(tables->routes, RouteTable::Build(name, std::move(all), ports.size()));
   for (size_t i = 0; i < workers; ++i) {
     tables->hits[i] = std::make_unique<Counter[]>(policy_count);
+    tables->drops[i] = std::make_unique<Counter[]>(policy_count);
   }
   return tables;
 }
@@ -60,6 +61,14 @@ std::vector<uint64_t> FastPath::PolicyHits() const {
     for (size_t i = 0; i < hits.size(); ++i) hits[i] += impl_->newest->hits[worker][i].Get();
   }
   return hits;
+}
+
+std::vector<uint64_t> FastPath::PolicyDrops() const {
+  std::vector<uint64_t> drops(policies().size());
+  for (size_t worker = 0; worker < impl_->worker_count() && impl_->newest != nullptr; ++worker) {
+    for (size_t i = 0; i < drops.size(); ++i) drops[i] += impl_->newest->drops[worker][i].Get();
+  }
+  return drops;
 }
 
 absl::StatusOr<IpAddress> FastPath::SourceFor(const IpAddress& remote) const {

@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kTcpHeaderBytes = 20;
 constexpr size_t kPortsBytes = 4;
+constexpr size_t kMobilityHeaderBytes = 8;
 constexpr uint8_t kProtocolDccp = 33;
 constexpr uint8_t kProtocolMobility = 135;
 constexpr uint8_t kProtocolUdpLite = 136;
@@ -78,6 +79,12 @@ bool ParsePorts(ByteSpan rest, PacketContext& context) {
     case kProtocolUdpLite:
       if (rest.size() < kPortsBytes) return Fail(context, Malformed(context));
       break;
+    case kProtocolMobility:
+      // RFC 6275, 6.1.1: at least eight bytes; nothing follows it. Its type stands for the port.
+      if (context.family != 6) return true;
+      if (rest.size() < kMobilityHeaderBytes) return Fail(context, DropReason::kIpv6Malformed);
+      context.source_port = static_cast<uint16_t>(rest[2] << 8);
+      return true;
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:
       if ((context.protocol == IPPROTO_ICMP) != (context.family == 4)) return true;
@@ -194,7 +201,7 @@ bool ParseIpv6(rte_mbuf* mbuf, PacketContext& context) {
       return Fail(context, DropReason::kIpv6Malformed);  // RFC 8200, 4.1: first or not at all
     }
     if (context.protocol == IPPROTO_HOPOPTS || context.protocol == IPPROTO_ROUTING ||
-        context.protocol == IPPROTO_DSTOPTS || context.protocol == kProtocolMobility) {
+        context.protocol == IPPROTO_DSTOPTS) {
       if (!SkipExtensionHeader(bytes, context.protocol, offset)) {
         return Fail(context, DropReason::kIpv6Malformed);
       }

@@ -1,7 +1,5 @@
 #include "fastpath/selector_set.h"
 
-#include <netinet/in.h>
-
 #include "fastpath/mbuf.h"
 
 namespace sekisho::fastpath {
@@ -19,8 +17,12 @@ Ends EndsOf(rte_mbuf* mbuf, uint8_t family) {
 
 // Type and code of ICMP are one selector, which either side may name (RFC 7296, 3.13.1).
 uint16_t DestinationPort(const PacketContext& context) {
-  const bool icmp = context.protocol == IPPROTO_ICMP || context.protocol == IPPROTO_ICMPV6;
-  return icmp ? context.source_port : context.destination_port;
+  return HasTypes(context.protocol) ? context.source_port : context.destination_port;
+}
+
+bool PortsHidden(const PacketContext& context) {
+  const IpFamily family = context.family == 4 ? IpFamily::kIpv4 : IpFamily::kIpv6;
+  return context.fragment || !HasPorts(family, context.protocol);
 }
 
 }  // namespace
@@ -34,7 +36,7 @@ PacketSelectors OutboundSelectors(rte_mbuf* mbuf) {
           .remote_port = DestinationPort(context),
           .family = context.family,
           .protocol = context.protocol,
-          .fragment = context.fragment};
+          .ports_hidden = PortsHidden(context)};
 }
 
 PacketSelectors InboundSelectors(rte_mbuf* mbuf) {
@@ -46,11 +48,15 @@ PacketSelectors InboundSelectors(rte_mbuf* mbuf) {
           .remote_port = context.source_port,
           .family = context.family,
           .protocol = context.protocol,
-          .fragment = context.fragment};
+          .ports_hidden = PortsHidden(context)};
 }
 
 SelectorSet::SelectorSet(const TrafficSelectors& local, const TrafficSelectors& remote)
-    : local_(Flatten(local)), remote_(Flatten(remote)) {}
+    : local_(Flatten(local)), remote_(Flatten(remote)) {
+  for (const TrafficSelectors* side : {&local, &remote}) {
+    for (const TrafficSelector& selector : *side) names_ports_ |= !selector.ports.is_all();
+  }
+}
 
 std::vector<SelectorSet::Flat> SelectorSet::Flatten(const TrafficSelectors& selectors) {
   std::vector<Flat> result;

@@ -31,7 +31,7 @@ struct PacketSelectors {
   WideAddress local, remote;
   uint16_t local_port, remote_port;  // of ICMP both are type << 8 | code (RFC 4301, 4.4.1.1)
   uint8_t family, protocol;
-  bool fragment;  // the ports cannot be seen
+  bool ports_hidden;  // a fragment, or of a protocol that has none: only ANY and OPAQUE match
 };
 
 // From an IP header at the start of the data and the context that parse filled.
@@ -51,6 +51,8 @@ class SelectorSet {
     return AnyContains(local_, packet.local, packet.local_port, packet) &&
            AnyContains(remote_, packet.remote, packet.remote_port, packet);
   }
+  // Then fragments may not go through the SA (RFC 4301, 7.1).
+  bool names_ports() const { return names_ports_; }
 
  private:
   struct Flat {
@@ -64,7 +66,8 @@ class SelectorSet {
     for (const Flat& flat : side) {
       if (flat.family == packet.family && flat.first <= address && address <= flat.last &&
           (flat.protocol == kAnyProtocol || flat.protocol == packet.protocol) &&
-          (flat.ports.is_all() || (!packet.fragment && flat.ports.Contains(port)))) {
+          (flat.ports.is_all() ||
+           (packet.ports_hidden ? flat.ports.is_opaque() : flat.ports.Contains(port)))) {
         return true;
       }
     }
@@ -72,6 +75,7 @@ class SelectorSet {
   }
 
   std::vector<Flat> local_, remote_;
+  bool names_ports_ = false;
 };
 
 }  // namespace sekisho::fastpath

@@ -1,17 +1,18 @@
 #include "fastpath/spd.h"
 
-#include <netinet/in.h>
 #include <rte_acl.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <map>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "common/ip_prefix.h"
 #include "common/status_macros.h"
 #include "fastpath/mbuf.h"
+#include "fastpath/route_table.h"
 
 namespace sekisho::fastpath {
 namespace {
@@ -84,21 +85,61 @@ void SetPorts(rte_acl_field& field, const PortRange& ports) {
   field.mask_range.u16 = ports.last;
 }
 
+// Protocols that have the bits of `value` where `mask` has ones.
+struct Protocols {
+  uint8_t value, mask;
+};
+constexpr Protocols kEveryProtocol = {0, 0};
+
+// Those that show ports, or those that show none.
+std::vector<Protocols> ProtocolsWith(bool ports, IpFamily family) {
+  std::vector<Protocols> result;
+  for (int protocol = 0; protocol <= 0xff; ++protocol) {
+    if (HasPorts(family, static_cast<uint8_t>(protocol)) != ports) continue;
+    result.push_back({static_cast<uint8_t>(protocol), 0xff});
+    // Two neighbours that differ in the last bit of their mask are one of half the mask.
+    while (result.size() > 1) {
+      const Protocols last = result.back(), before = result[result.size() - 2];
+      const auto bit = static_cast<uint8_t>(-last.mask & 0xff);
+      if (last.mask != before.mask || (last.value ^ before.value) != bit) break;
+      result.pop_back();
+      result.back() = {static_cast<uint8_t>(before.value & ~bit),
+                       static_cast<uint8_t>(before.mask & ~bit)};
+    }
+  }
+  return result;
+}
+
 // A pair of selectors that some packet can match, and the pairs of prefixes it becomes.
 struct Pair {
   uint32_t policy;
-  uint8_t protocol;
+  std::vector<Protocols> protocols;
   std::vector<IpPrefix> source_prefixes, destination_prefixes;
   PortRange source_ports, destination_ports;
 };
 
-bool Matchable(const TrafficSelector& source, const TrafficSelector& destination, IpFamily family) {
-  // OPAQUE ports are those of fragments, which are reassembled or refused before the SPD.
-  return source.family() == family && destination.family() == family && !source.ports.is_opaque() &&
-         !destination.ports.is_opaque() &&
-         (source.protocol == kAnyProtocol || destination.protocol == kAnyProtocol ||
-          source.protocol == destination.protocol);
+// Of whole packets that both selectors can match; none: no packet at all.
+std::vector<Protocols> ProtocolsOf(const TrafficSelector& source,
+                                   const TrafficSelector& destination) {
+  const uint8_t protocol = std::max(source.protocol, destination.protocol);
+  if (source.protocol != kAnyProtocol && destination.protocol != kAnyProtocol &&
+      source.protocol != destination.protocol) {
+    return {};
+  }
+  const bool opaque = source.ports.is_opaque() || destination.ports.is_opaque();
+  const auto names = [](const PortRange& ports) { return !ports.is_all() && !ports.is_opaque(); };
+  const bool ports = names(source.ports) || names(destination.ports);
+  if (opaque && ports) return {};
+  if (protocol == kAnyProtocol) {
+    if (!opaque && !ports) return {kEveryProtocol};
+    return ProtocolsWith(ports, source.family());
+  }
+  const bool has_ports = HasPorts(source.family(), protocol);
+  if (has_ports ? opaque : ports) return {};
+  return {{protocol, 0xff}};
 }
+
+PortRange Matched(const PortRange& ports) { return ports.is_opaque() ? PortRange::All() : ports; }
 
 void AppendPairs(const Policy& policy, uint32_t index, IpFamily family, bool inbound,
                  std::vector<Pair>& pairs) {
@@ -106,13 +147,15 @@ void AppendPairs(const Policy& policy, uint32_t index, IpFamily family, bool inb
   const TrafficSelectors& destinations = inbound ? policy.local : policy.remote;
   for (const TrafficSelector& source : sources) {
     for (const TrafficSelector& destination : destinations) {
-      if (!Matchable(source, destination, family)) continue;
+      if (source.family() != family || destination.family() != family) continue;
+      std::vector<Protocols> protocols = ProtocolsOf(source, destination);
+      if (protocols.empty()) continue;
       pairs.push_back({.policy = index,
-                       .protocol = std::max(source.protocol, destination.protocol),
+                       .protocols = std::move(protocols),
                        .source_prefixes = IpPrefix::Cover(source.addresses),
                        .destination_prefixes = IpPrefix::Cover(destination.addresses),
-                       .source_ports = source.ports,
-                       .destination_ports = destination.ports});
+                       .source_ports = Matched(source.ports),
+                       .destination_ports = Matched(destination.ports)});
     }
   }
 }
@@ -123,8 +166,6 @@ void AppendRules(const Pair& pair, std::vector<Rule<kAddressWords>>& rules) {
   rule.data.category_mask = 1;
   rule.data.priority = static_cast<int32_t>(uint32_t{RTE_ACL_MAX_PRIORITY} - pair.policy);
   rule.data.userdata = pair.policy + 1;  // 0 says that nothing matched
-  rule.field[0].value.u8 = pair.protocol;
-  rule.field[0].mask_range.u8 = pair.protocol == kAnyProtocol ? 0 : 0xff;
   constexpr size_t kPort = 1 + 2 * kAddressWords;
   SetPorts(rule.field[kPort], pair.source_ports);
   SetPorts(rule.field[kPort + 1], pair.destination_ports);
@@ -132,7 +173,11 @@ void AppendRules(const Pair& pair, std::vector<Rule<kAddressWords>>& rules) {
     SetAddress(&rule.field[1], source);
     for (const IpPrefix& destination : pair.destination_prefixes) {
       SetAddress(&rule.field[1 + kAddressWords], destination);
-      rules.push_back(rule);
+      for (const Protocols& protocols : pair.protocols) {
+        rule.field[0].value.u8 = protocols.value;
+        rule.field[0].mask_range.u8 = protocols.mask;
+        rules.push_back(rule);
+      }
     }
   }
 }
@@ -146,15 +191,17 @@ std::string NextAclName() {
 
 // The trie for one family and direction; null where no rule is in it.
 template <size_t kAddressWords>
-absl::StatusOr<rte_acl_ctx*> BuildAcl(const std::vector<Policy>& policies, bool inbound) {
+absl::StatusOr<rte_acl_ctx*> BuildAcl(const std::vector<Policy>& policies,
+                                      const std::vector<uint32_t>& members, bool inbound) {
   constexpr IpFamily kFamily = kAddressWords == 1 ? IpFamily::kIpv4 : IpFamily::kIpv6;
   std::vector<Rule<kAddressWords>> rules;
   std::vector<Pair> pairs;
-  for (uint32_t index = 0; index < policies.size(); ++index) {
+  for (const uint32_t index : members) {
     pairs.clear();
     AppendPairs(policies[index], index, kFamily, inbound, pairs);
     for (const Pair& pair : pairs) {
-      const size_t more = pair.source_prefixes.size() * pair.destination_prefixes.size();
+      const size_t more =
+          pair.source_prefixes.size() * pair.destination_prefixes.size() * pair.protocols.size();
       if (rules.size() + more > Spd::kRulesMax) {
         return absl::ResourceExhaustedError(
             absl::StrCat("spd: policy '", policies[index].name, "' takes the list over ",
@@ -183,15 +230,28 @@ absl::StatusOr<rte_acl_ctx*> BuildAcl(const std::vector<Policy>& policies, bool 
   return acl;
 }
 
+// The policies that stand on a port.
+std::vector<uint32_t> MembersOn(const std::vector<Policy>& policies, size_t port) {
+  std::vector<uint32_t> members;
+  for (uint32_t index = 0; index < policies.size(); ++index) {
+    const std::vector<PortId>& ports = policies[index].ports;
+    const PortId id{static_cast<uint16_t>(port)};
+    if (ports.empty() || std::find(ports.begin(), ports.end(), id) != ports.end()) {
+      members.push_back(index);
+    }
+  }
+  return members;
+}
+
 template <size_t kAddressWords>
 void FillQuery(rte_mbuf* mbuf, const PacketContext& context, Query<kAddressWords>& query) {
   constexpr size_t kOffset = kAddressWords == 1 ? 12 : 8;  // of the source in the IP header
   // Type and code of ICMP are one selector, which either side may name (RFC 7296, 3.13.1).
-  const bool icmp = context.protocol == IPPROTO_ICMP || context.protocol == IPPROTO_ICMPV6;
+  const bool types = HasTypes(context.protocol);
   query.protocol = context.protocol;
   std::memcpy(query.source, DataOf(mbuf) + kOffset, 8 * kAddressWords);
   query.source_port = Be16::FromHost(context.source_port);
-  query.destination_port = Be16::FromHost(icmp ? context.source_port : context.destination_port);
+  query.destination_port = Be16::FromHost(types ? context.source_port : context.destination_port);
 }
 
 template <size_t kAddressWords>
@@ -229,30 +289,51 @@ absl::StatusOr<std::unique_ptr<Spd>> Spd::Compile(std::vector<Policy> policies) 
         absl::StrCat("spd: ", policies.size(), " policies, at most ", kRulesMax - 1));
   }
   std::unique_ptr<Spd> spd(new Spd(std::move(policies)));
-  for (const bool inbound : {false, true}) {
-    SEKISHO_ASSIGN_OR_RETURN(rte_acl_ctx * ipv4, BuildAcl<1>(spd->policies_, inbound));
-    spd->ipv4_[inbound].reset(ipv4);
-    SEKISHO_ASSIGN_OR_RETURN(rte_acl_ctx * ipv6, BuildAcl<4>(spd->policies_, inbound));
-    spd->ipv6_[inbound].reset(ipv6);
+  std::map<Members, uint8_t> compiled;
+  for (size_t port = 0; port <= kPortsNamed; ++port) {
+    const Members members = MembersOn(spd->policies_, port);
+    const auto [list, is_new] =
+        compiled.try_emplace(members, static_cast<uint8_t>(spd->lists_.size()));
+    if (is_new) SEKISHO_RETURN_IF_ERROR(spd->CompileList(members));
+    spd->list_of_port_[port] = list->second;
   }
   return spd;
 }
 
+absl::Status Spd::CompileList(const Members& members) {
+  List& list = lists_.emplace_back();
+  for (const bool inbound : {false, true}) {
+    SEKISHO_ASSIGN_OR_RETURN(rte_acl_ctx * ipv4, BuildAcl<1>(policies_, members, inbound));
+    list.ipv4[inbound].reset(ipv4);
+    SEKISHO_ASSIGN_OR_RETURN(rte_acl_ctx * ipv6, BuildAcl<4>(policies_, members, inbound));
+    list.ipv6[inbound].reset(ipv6);
+  }
+  return absl::OkStatus();
+}
+
 void Spd::Classify(Burst burst, bool inbound) const {
-  rte_mbuf* by_family[2][kBurstMax];
-  size_t count[2] = {0, 0};
   SEKISHO_DCHECK(burst.size() <= kBurstMax);
-  for (rte_mbuf* mbuf : burst) {
-    PacketContext& context = ContextOf(mbuf);
+  uint8_t lists[kBurstMax];
+  for (size_t i = 0; i < burst.size(); ++i) {
+    PacketContext& context = ContextOf(burst[i]);
     context.policy = kNoPolicy;
-    const size_t family = context.family == 4 ? 0 : 1;
-    by_family[family][count[family]++] = mbuf;
+    const size_t port = inbound                       ? static_cast<size_t>(context.port_in)
+                        : context.next_hop == nullptr ? kPortsNamed
+                                                      : static_cast<size_t>(context.next_hop->port);
+    lists[i] = list_of_port_[std::min(port, kPortsNamed)];
   }
-  if (count[0] != 0 && ipv4_[inbound] != nullptr) {
-    ClassifyFamily<1>(ipv4_[inbound].get(), {by_family[0], count[0]});
-  }
-  if (count[1] != 0 && ipv6_[inbound] != nullptr) {
-    ClassifyFamily<4>(ipv6_[inbound].get(), {by_family[1], count[1]});
+  for (size_t list = 0; list < lists_.size(); ++list) {
+    rte_mbuf* by_family[2][kBurstMax];
+    size_t count[2] = {0, 0};
+    for (size_t i = 0; i < burst.size(); ++i) {
+      if (lists[i] != list) continue;
+      const size_t family = ContextOf(burst[i]).family == 4 ? 0 : 1;
+      by_family[family][count[family]++] = burst[i];
+    }
+    const rte_acl_ctx* ipv4 = lists_[list].ipv4[inbound].get();
+    const rte_acl_ctx* ipv6 = lists_[list].ipv6[inbound].get();
+    if (count[0] != 0 && ipv4 != nullptr) ClassifyFamily<1>(ipv4, {by_family[0], count[0]});
+    if (count[1] != 0 && ipv6 != nullptr) ClassifyFamily<4>(ipv6, {by_family[1], count[1]});
   }
 }
 

@@ -1,8 +1,13 @@
 // fastpath/spd.h: the Security Policy Database, compiled (RFC 4301, 4.4.1).
 //
-// An ordered list of policies becomes four ACL tries (rte_acl): IPv4 and IPv6, outbound and
-// inbound. The first policy that matches decides; none matching is UINT32_MAX, the implicit
-// DISCARD. Compiled on the slow path, immutable afterwards, read by any worker.
+// An ordered list of policies becomes four ACL tries (rte_acl) for each port that has a list of its
+// own: IPv4 and IPv6, outbound and inbound; ports with the same policies share them. The first
+// policy that matches decides; none matching is UINT32_MAX, the implicit DISCARD. Compiled on the
+// slow path, immutable afterwards, read by any worker.
+//
+// Fragments are reassembled before they come here, so every packet shows its ports if its protocol
+// has any. OPAQUE is then the ports of a protocol that has none; a range of ports never matches
+// such a packet (RFC 4301, 4.4.1.1).
 #pragma once
 
 #include <array>
@@ -25,14 +30,16 @@ class Spd {
   // A policy becomes one rule per pair of selectors and pair of prefixes that those split into.
   static constexpr size_t kRulesMax = 1 << 20;  // in one trie
 
-  // Slow path. The error names the policy that is too much.
+  // Slow path; takes seconds for tens of thousands of policies. The error names the policy that is
+  // too much.
   static absl::StatusOr<std::unique_ptr<Spd>> Compile(std::vector<Policy> policies);
   ~Spd();
   Spd(const Spd&) = delete;
   Spd& operator=(const Spd&) = delete;
 
-  // Sets context.policy of each packet. Reads the IP header at the start of the data, family,
-  // protocol and ports. Outbound: the source is local. Inbound: the destination is local.
+  // Sets context.policy of each packet: its place in policies(). Reads the IP header at the start
+  // of the data, family, protocol and ports. Outbound: the source is local, the port next_hop's.
+  // Inbound: the destination is local, the port port_in. Requires: at most kBurstMax.
   void ClassifyOutbound(Burst burst) const { Classify(burst, /*inbound=*/false); }
   void ClassifyInbound(Burst burst) const { Classify(burst, /*inbound=*/true); }
 
@@ -41,7 +48,9 @@ class Spd {
   // Policy::optional; false for kNoPolicy.
   bool is_optional(uint32_t policy) const { return policy != kNoPolicy && optional_[policy]; }
   bool has_optional() const { return has_optional_; }
+  const Handling& handling(uint32_t policy) const { return policies_[policy].handling; }
   const std::vector<Policy>& policies() const { return policies_; }
+  size_t lists() const { return lists_.size(); }  // that ports have, counted once where equal
 
  private:
   struct FreeAcl {
@@ -49,14 +58,25 @@ class Spd {
   };
   using Acl = std::unique_ptr<rte_acl_ctx, FreeAcl>;
 
+  // The tries of ports that have the same policies. Outbound, inbound; null: no rule.
+  struct List {
+    std::array<Acl, 2> ipv4, ipv6;
+  };
+  using Members = std::vector<uint32_t>;  // of policies, ascending
+
   explicit Spd(std::vector<Policy> policies);
+  absl::Status CompileList(const Members& members);
   void Classify(Burst burst, bool inbound) const;
+
+  // Ports beyond, and packets from none, have the policies that name no port.
+  static constexpr size_t kPortsNamed = 64;
 
   std::vector<Policy> policies_;
   std::vector<PolicyAction> actions_;  // apart from the rest, which is large
   std::vector<bool> optional_;         // PROTECT, and only where the peer does
   bool has_optional_ = false;
-  std::array<Acl, 2> ipv4_, ipv6_;  // outbound, inbound; null: no rule
+  std::vector<List> lists_;
+  std::array<uint8_t, kPortsNamed + 1> list_of_port_ = {};
 };
 
 }  // namespace sekisho::fastpath

@@ -19,8 +19,10 @@ struct Tables {
   uint64_t generation = 0;   // counted from 1, never the same twice
   std::unique_ptr<Spd> spd;  // never null
   RouteTable routes;
-  // Packets per policy, for each worker one array; each worker adds to its own.
+  // Packets per policy, for each worker one array; each worker adds to its own. What was under way
+  // when its tables were swapped, and is dropped later, counts by its place in the new list.
   std::array<std::unique_ptr<Counter[]>, kWorkersMax> hits;
+  std::array<std::unique_ptr<Counter[]>, kWorkersMax> drops;  // of the hits
 };
 
 // One in use, and some that were swapped in before the worker came round to say so.

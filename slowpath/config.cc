@@ -67,7 +67,7 @@ absl::StatusOr<Config> ParseConfig(const std::string& path, const std::string& t
   std::vector<SecretConfig> secrets;
   ReadSecrets(root, secrets);
   ReadConnections(root, config, secrets, config.connections);
-  ReadPolicies(root, config.policies);
+  ReadPolicies(root, config.ports, config.policies);
   ReadManualSas(root, config.ports, config.sas);
   ReadIke(root, config.ike);
   ReadControl(root, config.control);

@@ -1,6 +1,5 @@
-// The sections about the network: ports, routes, pools, policies.
+// The sections about the network: ports, routes, pools.
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -85,19 +84,6 @@ const PortSettings* OwnerOf(const std::vector<PortSettings>& ports, const IpAddr
   return nullptr;
 }
 
-std::optional<PortId> FindPort(const std::vector<PortSettings>& ports, const ConfigNode& node) {
-  const auto name = node.Text("the name of a port");
-  if (!name.has_value()) return std::nullopt;
-  std::vector<std::string> names;
-  for (size_t i = 0; i < ports.size(); ++i) {
-    if (ports[i].port.name == *name) return PortId{static_cast<uint16_t>(i)};
-    names.push_back(ports[i].port.name);
-  }
-  node.Fail(
-      absl::StrCat("found '", *name, "', want one of the ports ", absl::StrJoin(names, ", ")));
-  return std::nullopt;
-}
-
 std::optional<fastpath::Route> ReadRoute(const std::vector<PortSettings>& ports,
                                          const ConfigNode& node) {
   ConfigMap map(node);
@@ -161,13 +147,20 @@ PoolConfig ReadPool(const std::string& name, const ConfigNode& node,
   return pool;
 }
 
-std::set<IpFamily> FamiliesOf(const TrafficSelectors& selectors) {
-  std::set<IpFamily> families;
-  for (const TrafficSelector& selector : selectors) families.insert(selector.family());
-  return families;
-}
-
 }  // namespace
+
+std::optional<PortId> FindPort(const std::vector<PortSettings>& ports, const ConfigNode& node) {
+  const auto name = node.Text("the name of a port");
+  if (!name.has_value()) return std::nullopt;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < ports.size(); ++i) {
+    if (ports[i].port.name == *name) return PortId{static_cast<uint16_t>(i)};
+    names.push_back(ports[i].port.name);
+  }
+  node.Fail(
+      absl::StrCat("found '", *name, "', want one of the ports ", absl::StrJoin(names, ", ")));
+  return std::nullopt;
+}
 
 void ReadPorts(ConfigMap& root, std::vector<PortSettings>& ports) {
   const auto section = root.Require("ports", "at least one port with side: outside");
@@ -213,45 +206,6 @@ void ReadPools(ConfigMap& root, const std::vector<PortSettings>& ports,
                              earlier.addresses.ToString(), " of pool ", earlier.name));
     }
     pools.push_back(std::move(pool));
-  }
-}
-
-void CheckFamilies(const ConfigNode& node, const TrafficSelectors& local,
-                   const TrafficSelectors& remote) {
-  if (local.empty() || remote.empty() || FamiliesOf(local) == FamiliesOf(remote)) return;
-  node.Fail(absl::StrCat("found local ", ToString(local), " with remote ", ToString(remote),
-                         ", want the same families, IPv4 or IPv6 or both, on each side"));
-}
-
-void ReadPolicies(ConfigMap& root, std::vector<fastpath::Policy>& policies) {
-  const auto section = root.Take("policies");
-  if (!section.has_value()) return;
-  for (const ConfigNode& node : section->Items()) {
-    ConfigMap map(node);
-    fastpath::Policy policy{.name = absl::StrCat("policy-", policies.size() + 1)};
-    map.Read("name", ParseText, policy.name);
-    if (const auto action = map.Require("action", "protect, bypass or discard")) {
-      action->Parse(ParsePolicyAction, policy.action);
-    }
-    if (const auto optional = map.Take("optional");
-        optional.has_value() && optional->Parse(ParseBool, policy.optional) && policy.optional &&
-        policy.action != fastpath::PolicyAction::kProtect) {
-      optional->Fail("found optional: true without action: protect, which it is about");
-    }
-    for (auto* selectors : {&policy.local, &policy.remote}) {
-      const char* key = selectors == &policy.local ? "local" : "remote";
-      const auto list = map.Require(key, "traffic selectors such as 10.10.0.0/24");
-      if (!list.has_value()) continue;
-      list->ParseList(TrafficSelector::Parse, *selectors);
-      if (list->Items().empty()) list->Fail("found no selector, want at least one");
-    }
-    map.Finish();
-    CheckFamilies(node, policy.local, policy.remote);
-    const bool twice = std::any_of(policies.begin(), policies.end(), [&](const auto& earlier) {
-      return earlier.name == policy.name;
-    });
-    if (twice) node.Fail(absl::StrCat("found name '", policy.name, "' a second time"));
-    policies.push_back(std::move(policy));
   }
 }
 

@@ -3,6 +3,7 @@
 // what the earlier ones found.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,12 @@ void ReadRoutes(ConfigMap& root, const std::vector<PortSettings>& ports,
                 std::vector<fastpath::Route>& routes);
 void ReadPools(ConfigMap& root, const std::vector<PortSettings>& ports,
                std::vector<PoolConfig>& pools);
-void ReadPolicies(ConfigMap& root, std::vector<fastpath::Policy>& policies);
+// The port that the node names; without it, an error.
+std::optional<PortId> FindPort(const std::vector<PortSettings>& ports, const ConfigNode& node);
+
+// config_policies.cc
+void ReadPolicies(ConfigMap& root, const std::vector<PortSettings>& ports,
+                  std::vector<fastpath::Policy>& policies);
 
 // config_sas.cc
 void ReadManualSas(ConfigMap& root, const std::vector<PortSettings>& ports,

@@ -214,9 +214,10 @@ ChildSaTraffic Gateway::Traffic(ike::ChildSaId child_sa) const {
 std::vector<PolicyStatus> Gateway::Policies() const {
   const std::vector<fastpath::Policy>& policies = fast_path_->policies();
   const std::vector<uint64_t> hits = fast_path_->PolicyHits();
+  const std::vector<uint64_t> drops = fast_path_->PolicyDrops();
   std::vector<PolicyStatus> result;
   for (size_t i = 0; i < policies.size(); ++i) {
-    result.push_back({policies[i], i < hits.size() ? hits[i] : 0});
+    result.push_back({policies[i], i < hits.size() ? hits[i] : 0, i < drops.size() ? drops[i] : 0});
   }
   return result;
 }

@@ -52,18 +52,20 @@ std::vector<NamedCount> NamedCounters(const IkeCounters& counters) {
 }  // namespace
 
 std::string ShowPolicies(const StatusView& view) {
-  Table table({">NO", "NAME", "ACTION", "LOCAL", "REMOTE", ">PACKETS"});
+  Table table({">NO", "NAME", "ACTION", "LOCAL", "REMOTE", ">PACKETS", ">DROPPED"});
   size_t number = 0;
   for (const PolicyStatus& status : view.Policies()) {
     const fastpath::Policy& policy = status.policy;
     table.AddRow({absl::StrCat(++number), policy.name, ActionName(policy.action),
-                  ToString(policy.local), ToString(policy.remote), CountText(status.hits)});
+                  ToString(policy.local), ToString(policy.remote), CountText(status.hits),
+                  CountText(status.drops)});
   }
   uint64_t unmatched = 0;
   for (const auto& [reason, count] : view.Drops()) {
     if (reason == fastpath::DropReason::kSpdNoPolicy) unmatched = count;
   }
-  table.AddRow({"-", "(all the rest)", "discard", "any", "any", CountText(unmatched)});
+  table.AddRow(
+      {"-", "(all the rest)", "discard", "any", "any", CountText(unmatched), CountText(unmatched)});
   return table.ToString();
 }
 
@@ -74,7 +76,8 @@ std::string ShowPoliciesJson(const StatusView& view) {
                     {"action", ActionName(status.policy.action)},
                     {"local", Strings(status.policy.local)},
                     {"remote", Strings(status.policy.remote)},
-                    {"packets", status.hits}});
+                    {"packets", status.hits},
+                    {"dropped", status.drops}});
   }
   return Dump({{"policies", list}});
 }

@@ -31,7 +31,8 @@ struct ChildSaTraffic {
 
 struct PolicyStatus {
   fastpath::Policy policy;
-  uint64_t hits = 0;  // packets
+  uint64_t hits = 0;   // packets
+  uint64_t drops = 0;  // of these
 };
 
 struct IkeCounters {

@@ -15,13 +15,30 @@ TrafficSelectors List(std::initializer_list<const char*> texts) {
 
 TEST(TrafficSelectorTest, ParsesAndPrints) {
   for (const char* text : {"10.0.0.0/8", "10.0.0.1-10.0.0.9", "10.0.0.1/32[udp/1701]", "::/0[tcp]",
-                           "10.0.0.0/8[tcp/1000-2000]", "10.0.0.0/8[47]"}) {
+                           "10.0.0.0/8[tcp/1000-2000]", "10.0.0.0/8[47]", "10.0.0.0/8[tcp/opaque]",
+                           "10.0.0.0/8[any/opaque]", "10.0.0.0/8[any/53]", "0.0.0.0/0[icmp/8]",
+                           "0.0.0.0/0[icmp/8/0]", "0.0.0.0/0[icmp/3-5]", "0.0.0.0/0[icmp/3/0-4]",
+                           "0.0.0.0/0[icmp/3/1-4/2]", "::/0[ipv6-icmp/135]", "::/0[mobility/5]"}) {
     EXPECT_EQ(Ts(text).ToString(), text);
   }
   EXPECT_FALSE(TrafficSelector::Parse("10.0.0.0/8[tcp").ok());
   EXPECT_FALSE(TrafficSelector::Parse("10.0.0.0/8[frob]").ok());
   EXPECT_FALSE(TrafficSelector::Parse("10.0.0.0/8[tcp/70000]").ok());
   EXPECT_FALSE(TrafficSelector::Parse("10.0.0.0/8[tcp/20-10]").ok());
+  for (const char* text :
+       {"0.0.0.0/0[icmp/256]", "0.0.0.0/0[icmp/3/256]", "0.0.0.0/0[icmp/5-3]", "0.0.0.0/0[icmp/3/]",
+        "0.0.0.0/0[icmp/]", "0.0.0.0/0[icmp/-4]", "0.0.0.0/0[icmp/3/4-2]", "0.0.0.0/0[tcp/80/1]"}) {
+    EXPECT_FALSE(TrafficSelector::Parse(text).ok()) << text;
+  }
+}
+
+TEST(TrafficSelectorTest, AnyAndTypesAreRanges) {
+  EXPECT_EQ(Ts("10.0.0.0/8[any]"), Ts("10.0.0.0/8"));
+  EXPECT_EQ(Ts("10.0.0.0/8[tcp/any]"), Ts("10.0.0.0/8[tcp]"));
+  EXPECT_EQ(Ts("0.0.0.0/0[icmp/8]").ports, (PortRange{0x0800, 0x08ff}));
+  EXPECT_EQ(Ts("0.0.0.0/0[icmp/8/0]").ports, PortRange::Single(0x0800));
+  EXPECT_EQ(Ts("0.0.0.0/0[1/3/4]").ports, PortRange::Single(0x0304));
+  EXPECT_TRUE(Ts("10.0.0.0/8[tcp/opaque]").ports.is_opaque());
 }
 
 TEST(TrafficSelectorTest, Contains) {

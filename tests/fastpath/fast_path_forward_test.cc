@@ -291,6 +291,79 @@ TEST_F(ForwardTest, TablesAreSwappedWhole) {
             10u * gateway().fast_path().worker_count());
 }
 
+// Policies change a hundred times while a worker forwards. What both the old and the new list let
+// through all arrives; of what both forbid nothing does; and each is counted once.
+TEST_F(ForwardTest, SwapUnderTrafficLosesNothingAndLeaksNothing) {
+  FastPath& fast_path = gateway().fast_path();
+  const auto set = [&](int round) {
+    std::vector<Policy> policies;
+    if (round % 2 == 1) {
+      policies.push_back(MakePolicy(PolicyAction::kDiscard, "10.10.0.7", "0.0.0.0/0"));
+      for (int i = 0; i < 50; ++i) {
+        policies.push_back(MakePolicy(PolicyAction::kDiscard, "10.77.0.0/16", "198.18.0.0/15"));
+      }
+    }
+    policies.push_back(MakePolicy(PolicyAction::kBypass, "10.10.0.6", "0.0.0.0/0"));
+    return fast_path.SetTables(std::move(policies), {{*IpPrefix::Parse("0.0.0.0/0"), kOutsidePort,
+                                                      Address("203.0.113.254")}});
+  };
+  ASSERT_TRUE(set(0).ok());
+  ASSERT_TRUE(fast_path.SetNeighbour(kOutsidePort, Address("203.0.113.254"), kHostMac).ok());
+  gateway().Run();
+  const Bytes allowed = Ipv4("10.10.0.6", "198.51.100.9").Udp(1, 2).Payload(20).Build();
+  const Bytes forbidden = Ipv4("10.10.0.7", "198.51.100.9").Udp(1, 2).Payload(20).Build();
+  ASSERT_TRUE(fast_path.Start().ok());
+  constexpr uint64_t kSwaps = 100, kEach = 8;
+  uint64_t arrived = 0, offered = 0, swaps = 0;
+  const auto collect = [&] {
+    while (const std::optional<Bytes> packet = gateway().SentIp(kOutsidePort)) {
+      EXPECT_EQ((*packet)[15], 6) << "a packet that both lists forbid";
+      ++arrived;
+    }
+    std::array<UpMessage, 8> said;
+    while (fast_path.PollUp(said) > 0) continue;
+  };
+  while (swaps < kSwaps) {
+    for (uint64_t i = 0; i < kEach; ++i) {
+      gateway().ReceiveIp(kInsidePort, allowed);
+      gateway().ReceiveIp(kInsidePort, forbidden);
+    }
+    offered += kEach;
+    // Refused while a worker has not come round to earlier ones.
+    if (set(static_cast<int>(swaps) + 1).ok()) ++swaps;
+    // Never more on the wires than they hold.
+    while (arrived + 4 * kEach < offered) collect();
+  }
+  while (arrived < offered) collect();
+  fast_path.Stop();
+  gateway().Run();
+  collect();
+  EXPECT_EQ(arrived, offered);
+  EXPECT_EQ(gateway().drops(DropReason::kSpdDiscard) + gateway().drops(DropReason::kSpdNoPolicy),
+            offered);
+}
+
+// A policy on another port does not count here; and one that drops counts its drops.
+TEST_F(ForwardTest, PoliciesStandOnTheirPortsAndCount) {
+  Policy elsewhere = MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0");
+  elsewhere.ports = {kInsidePort};
+  Policy here = MakePolicy(PolicyAction::kBypass, "10.10.0.6", "0.0.0.0/0");
+  here.ports = {kOutsidePort};
+  SetTables(gateway(),
+            {elsewhere, here, MakePolicy(PolicyAction::kDiscard, "10.10.0.7", "0.0.0.0/0"),
+             MakePolicy(PolicyAction::kProtect, "10.10.0.8", "0.0.0.0/0")});
+  for (const char* source : {"10.10.0.6", "10.10.0.7", "10.10.0.8", "10.10.0.9"}) {
+    gateway().ReceiveIp(kInsidePort, Ipv4(source, "198.51.100.9").Udp(1, 2).Build());
+  }
+  gateway().ReceiveIp(kOutsidePort, Ipv4("198.51.100.9", "10.10.0.7").Udp(1, 2).Build());
+  gateway().Run();
+  EXPECT_TRUE(gateway().Sent(kOutsidePort).has_value());
+  ExpectSilence();
+  EXPECT_EQ(gateway().fast_path().PolicyHits(), (std::vector<uint64_t>{0, 1, 2, 1}));
+  EXPECT_EQ(gateway().fast_path().PolicyDrops(), (std::vector<uint64_t>{0, 0, 2, 1}));
+  EXPECT_EQ(gateway().drops(DropReason::kSpdNoPolicy), 1u);
+}
+
 // Tables that no worker took up yet are not piled up without end.
 TEST_F(ForwardTest, SetTablesWithoutRoundsIsRefusedInTheEnd) {
   absl::Status status;

@@ -311,5 +311,21 @@ TEST(ParseTest, FlippedBitsDoNotCrash) {
   }
 }
 
+// RFC 4301, 4.4.1.1: the type of a mobility header is a selector; the header is the last of all.
+TEST(ParseTest, MobilityTypeStandsForThePort) {
+  MbufPtr binding = Ipv6("2001:db8::1", "2001:db8::2")
+                        .Protocol(135)
+                        .Payload(Bytes{59, 1, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+                        .BuildMbuf();
+  PacketContext& context = ContextOf(binding.get());
+  ASSERT_TRUE(ParseIp(binding.get(), context));
+  EXPECT_EQ(context.protocol, 135);
+  EXPECT_EQ(context.source_port, 0x0500);
+  EXPECT_EQ(context.destination_port, 0);
+  MbufPtr cut = Ipv6("2001:db8::1", "2001:db8::2").Protocol(135).Payload(Bytes(7)).BuildMbuf();
+  EXPECT_FALSE(ParseIp(cut.get(), ContextOf(cut.get())));
+  EXPECT_EQ(ContextOf(cut.get()).reason, DropReason::kIpv6Malformed);
+}
+
 }  // namespace
 }  // namespace sekisho::fastpath

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <random>
 
 #include "fastpath/parse.h"
+#include "fastpath/route_table.h"
 #include "tests/fastpath/packet_builder.h"
 
 namespace sekisho::fastpath {
@@ -15,19 +17,27 @@ struct Flow {
   IpAddress source, destination;
   uint8_t protocol = IPPROTO_UDP;
   uint16_t source_port = 1, destination_port = 2;
+  PortId port{0};  // of the gateway
 };
 
 // The trusted way: every policy in order, every pair of selectors.
 bool Holds(const TrafficSelector& selector, const IpAddress& address, uint8_t protocol,
            uint16_t port) {
-  return selector.addresses.Contains(address) &&
-         (selector.protocol == kAnyProtocol || selector.protocol == protocol) &&
-         (selector.ports.is_all() || selector.ports.Contains(port));
+  if (!selector.addresses.Contains(address)) return false;
+  if (selector.protocol != kAnyProtocol && selector.protocol != protocol) return false;
+  if (selector.ports.is_all()) return true;
+  // RFC 4301, 4.4.1.1: OPAQUE is what cannot be seen, a range is what can.
+  const bool seen = HasPorts(address.family(), protocol);
+  return selector.ports.is_opaque() ? !seen : seen && selector.ports.Contains(port);
+}
+bool StandsOn(const Policy& policy, PortId port) {
+  return policy.ports.empty() ||
+         std::find(policy.ports.begin(), policy.ports.end(), port) != policy.ports.end();
 }
 uint32_t Walk(const std::vector<Policy>& policies, const Flow& flow, bool inbound) {
-  const bool icmp = flow.protocol == IPPROTO_ICMP || flow.protocol == IPPROTO_ICMPV6;
-  const uint16_t second = icmp ? flow.source_port : flow.destination_port;
+  const uint16_t second = HasTypes(flow.protocol) ? flow.source_port : flow.destination_port;
   for (uint32_t i = 0; i < policies.size(); ++i) {
+    if (!StandsOn(policies[i], flow.port)) continue;
     const auto& sources = inbound ? policies[i].remote : policies[i].local;
     const auto& destinations = inbound ? policies[i].local : policies[i].remote;
     bool source = false, destination = false;
@@ -49,6 +59,10 @@ MbufPtr PacketOf(const Flow& flow) {
   context.protocol = flow.protocol;
   context.source_port = flow.source_port;
   context.destination_port = flow.destination_port;
+  static const NextHop hops[] = {
+      {PortId{0}, {}}, {PortId{1}, {}}, {PortId{2}, {}}, {PortId{3}, {}}};
+  context.port_in = flow.port;
+  context.next_hop = &hops[static_cast<size_t>(flow.port)];
   return mbuf;
 }
 
@@ -75,7 +89,8 @@ void ExpectAgreement(const std::vector<Policy>& policies, const std::vector<Flow
         ASSERT_EQ(ContextOf(burst[i]).policy, Walk(policies, flow, inbound))
             << flow.source.ToString() << ":" << flow.source_port << " "
             << flow.destination.ToString() << ":" << flow.destination_port << " protocol "
-            << int{flow.protocol} << (inbound ? " in" : " out");
+            << int{flow.protocol} << (inbound ? " in" : " out") << " by port "
+            << static_cast<int>(flow.port);
       }
     }
   }
@@ -123,12 +138,13 @@ class Dice {
       const uint16_t x = Port(), y = Port();
       selector.ports = {std::min(x, y), std::max(x, y)};
     }
-    if (Roll(30) == 0) selector.ports = PortRange::Opaque();
+    if (Roll(20) == 0) selector.ports = PortRange::Opaque();
     return selector;
   }
   uint8_t Protocol() {
-    constexpr uint8_t kProtocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6, 47};
-    return kProtocols[Roll(5)];
+    constexpr uint8_t kProtocols[] = {
+        IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6, 47, 132, 135, 255, 46};
+    return kProtocols[Roll(9)];
   }
   uint16_t Port() {
     constexpr uint16_t kPorts[] = {0, 1, 53, 443, 0x0800, 1023, 1024, 65534, 65535};
@@ -137,8 +153,10 @@ class Dice {
   Flow AnyFlow() {
     const bool v6 = Roll(2) == 0;
     Flow flow{Any(v6), Any(v6), Protocol(), Port(), Port()};
-    if (flow.protocol == IPPROTO_ICMP || flow.protocol == IPPROTO_ICMPV6) {
-      flow.destination_port = 0;
+    if (HasTypes(flow.protocol)) flow.destination_port = 0;
+    // As parse leaves a packet that shows none.
+    if (!HasPorts(flow.source.family(), flow.protocol)) {
+      flow.source_port = flow.destination_port = 0;
     }
     return flow;
   }
@@ -147,21 +165,118 @@ class Dice {
   std::mt19937 random_;
 };
 
-TEST(Spd, AgreesWithAWalkOverRandomPolicies) {
-  for (uint32_t seed = 1; seed <= 12; ++seed) {
-    Dice dice(seed);
-    std::vector<Policy> policies(1 + dice.Roll(40));
-    for (Policy& policy : policies) {
-      for (uint32_t n = dice.Roll(3) + (dice.Roll(10) != 0); n > 0; --n) {
-        policy.local.push_back(dice.Some());
-        policy.remote.push_back(dice.Some());
-      }
+std::vector<Policy> RandomPolicies(Dice& dice, size_t count) {
+  std::vector<Policy> policies(count);
+  for (Policy& policy : policies) {
+    for (uint32_t n = dice.Roll(3) + (dice.Roll(10) != 0); n > 0; --n) {
+      policy.local.push_back(dice.Some());
+      policy.remote.push_back(dice.Some());
     }
+  }
+  return policies;
+}
+
+TEST(Spd, AgreesWithAWalkOverRandomPolicies) {
+  for (uint32_t seed = 1; seed <= 16; ++seed) {
+    Dice dice(seed);
+    const std::vector<Policy> policies = RandomPolicies(dice, 1 + dice.Roll(40));
     std::vector<Flow> flows;
     for (int i = 0; i < 600; ++i) flows.push_back(dice.AnyFlow());
     ExpectAgreement(policies, flows);
     if (HasFatalFailure()) FAIL() << "seed " << seed;
   }
+}
+
+// Each policy stands on some of three ports or on all; the fourth port has only the latter.
+TEST(Spd, EachPortHasItsOwnList) {
+  for (uint32_t seed = 100; seed < 103; ++seed) {
+    Dice dice(seed);
+    std::vector<Policy> policies = RandomPolicies(dice, 30);
+    for (Policy& policy : policies) {
+      for (uint16_t port = 0; port < 3; ++port) {
+        if (dice.Roll(3) == 0) policy.ports.push_back(PortId{port});
+      }
+    }
+    std::vector<Flow> flows;
+    for (int i = 0; i < 600; ++i) {
+      flows.push_back(dice.AnyFlow());
+      flows.back().port = PortId{static_cast<uint16_t>(dice.Roll(4))};
+    }
+    ExpectAgreement(policies, flows);
+    if (HasFatalFailure()) FAIL() << "seed " << seed;
+  }
+}
+
+TEST(Spd, PortsWithEqualListsShareOne) {
+  EnsureEal();
+  Policy all, first, second;
+  all.local = all.remote = {Selector("0.0.0.0/0")};
+  first = second = all;
+  first.ports = {PortId{0}, PortId{1}};
+  second.ports = {PortId{2}};
+  EXPECT_EQ((*Spd::Compile({all}))->lists(), 1u);
+  EXPECT_EQ((*Spd::Compile({first, all}))->lists(), 2u);
+  EXPECT_EQ((*Spd::Compile({first, second, all}))->lists(), 3u);
+}
+
+// A range of ports is of protocols that have ports, OPAQUE of those that have none, ANY of both.
+TEST(Spd, OpaquePortsAreThoseThatCannotBeSeen) {
+  Policy ports, opaque, both;
+  ports.local = {Selector("10.0.0.0/8[any/0-1023]")};
+  opaque.local = {Selector("10.0.0.0/8[any/opaque]"), Selector("::/0[47/opaque]")};
+  both.local = {Selector("10.0.0.0/8"), Selector("::/0")};
+  ports.remote = opaque.remote = both.remote = {Selector("0.0.0.0/0"), Selector("::/0")};
+  std::vector<Flow> flows;
+  for (int protocol = 0; protocol <= 255; ++protocol) {
+    for (const char* source : {"10.0.0.1", "2001:db8::1"}) {
+      Flow flow{Address(source), Address(source[0] == '1' ? "8.8.8.8" : "2001:db8::2"),
+                static_cast<uint8_t>(protocol), 80, 81};
+      if (HasTypes(flow.protocol)) flow.destination_port = 0;
+      if (!HasPorts(flow.source.family(), flow.protocol)) flow.source_port = 0;
+      flows.push_back(flow);
+    }
+  }
+  ExpectAgreement({ports, opaque, both}, flows);
+  ExpectAgreement({opaque, ports, both}, flows);
+}
+
+// Ten thousand as people write them: networks, services, ranges, hosts, many of them overlapping.
+TEST(Spd, TenThousandPoliciesAgreeWithAWalk) {
+  Dice dice(11);
+  std::vector<Policy> policies;
+  for (int i = 0; i < 10000; ++i) {
+    const bool v6 = i % 4 == 0;
+    const auto address = [&](uint32_t net) {
+      if (!v6) return IpAddress::V4(net << 24 | dice.Roll(1 << 16) << 8);
+      const uint8_t bytes[16] = {0x20,
+                                 0x01,
+                                 0x0d,
+                                 0xb8,
+                                 static_cast<uint8_t>(net),
+                                 static_cast<uint8_t>(dice.Roll(256)),
+                                 static_cast<uint8_t>(dice.Roll(256))};
+      return IpAddress::V6(bytes);
+    };
+    Policy policy;
+    policy.local = {{.addresses = IpPrefix(address(10), v6 ? 56 : 24).ToRange()}};
+    const int bits =
+        v6 ? 48 + static_cast<int>(dice.Roll(9)) : 14 + static_cast<int>(dice.Roll(11));
+    policy.remote = {{.addresses = IpPrefix(address(172), bits).ToRange()}};
+    if (dice.Roll(4) == 0) {
+      policy.local[0].protocol = IPPROTO_TCP;
+      policy.local[0].ports = PortRange::Single(static_cast<uint16_t>(dice.Roll(1024)));
+    }
+    policies.push_back(std::move(policy));
+  }
+  std::vector<Flow> flows;
+  for (int i = 0; i < 4000; ++i) {
+    // Most of them where a policy is.
+    const Policy& policy = policies[dice.Roll(10000)];
+    flows.push_back({policy.local[0].addresses.first.Plus(dice.Roll(256)),
+                     policy.remote[0].addresses.first.Plus(dice.Roll(256)), IPPROTO_TCP,
+                     static_cast<uint16_t>(dice.Roll(1024)), 443});
+  }
+  ExpectAgreement(policies, flows);
 }
 
 // A thousand nested and overlapping policies of the kind that people write.
@@ -257,10 +372,10 @@ TEST(Spd, NoPolicyMatchesNothing) {
 // A policy for echo requests names type 8 on one side or on both.
 TEST(Spd, IcmpTypeAndCodeMayStandOnEitherSide) {
   Policy ping, out, back;
-  ping.local = {Selector("10.0.0.0/24[icmp/2048]")};
-  ping.remote = {Selector("0.0.0.0/0[icmp/2048]")};
+  ping.local = {Selector("10.0.0.0/24[icmp/8/0]")};
+  ping.remote = {Selector("0.0.0.0/0[icmp/8/0]")};
   out.local = {Selector("10.0.0.0/24")};
-  out.remote = {Selector("0.0.0.0/0[icmp/768]")};
+  out.remote = {Selector("0.0.0.0/0[icmp/3/0]")};
   std::vector<Flow> flows;
   for (const uint16_t type_code : std::initializer_list<uint16_t>{0x0800, 0x0300, 0, 0x0801}) {
     flows.push_back({Address("10.0.0.1"), Address("8.8.8.8"), IPPROTO_ICMP, type_code, 0});

@@ -218,6 +218,30 @@ TEST(ConfigTest, ReadsPoliciesInOrder) {
   EXPECT_EQ(config->policies[2].action, fastpath::PolicyAction::kDiscard);
 }
 
+TEST(ConfigTest, PoliciesMayStandOnSomePorts) {
+  const auto config = Parse(R"(
+ports:
+  lan: {device: net_null0, side: inside}
+  a: {device: net_null1, side: outside}
+  b: {device: net_null2, side: outside}
+policies:
+  - {action: bypass, local: [0.0.0.0/0], remote: [0.0.0.0/0]}
+  - {action: bypass, local: [0.0.0.0/0], remote: [0.0.0.0/0], ports: [b]}
+)");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->policies[0].ports.empty());
+  EXPECT_EQ(config->policies[1].ports, std::vector<PortId>{PortId{2}});
+  EXPECT_EQ(Parse("ports: {lan: {device: net_null0, side: inside},\n"
+                  "        wan: {device: net_null1, side: outside}}\n"
+                  "policies:\n"
+                  "  - {action: bypass, local: [::/0], remote: [::/0], ports: [lan]}\n"
+                  "  - {action: bypass, local: [::/0], remote: [::/0], ports: [wam]}")
+                .status()
+                .message(),
+            "gw.yaml:4: policies[0].ports[0]: found lan, an inside port, want an outside one\n"
+            "gw.yaml:5: policies[1].ports[0]: found 'wam', want one of the ports lan, wan");
+}
+
 TEST(ConfigTest, EverySectionButPortsHasDefaults) {
   const auto config = Parse("ports: {wan: {device: net_null0, side: outside}}");
   ASSERT_TRUE(config.ok()) << config.status();

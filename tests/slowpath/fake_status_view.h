@@ -74,7 +74,8 @@ class FakeStatusView final : public StatusView {
                         .action = fastpath::PolicyAction::kProtect,
                         .local = {TrafficSelector::Parse("10.10.0.0/24").value()},
                         .remote = {TrafficSelector::Parse("10.99.0.0/24").value()}},
-             .hits = 42}};
+             .hits = 42,
+             .drops = 3}};
   }
   std::vector<std::pair<fastpath::DropReason, uint64_t>> Drops() const override {
     return {{fastpath::DropReason::kEspReplayed, 5}, {fastpath::DropReason::kNoRoute, 0}};

@@ -84,9 +84,9 @@ TEST_F(RunCommandTest, ShowsSasInFull) {
 
 TEST_F(RunCommandTest, ShowsPoliciesAndTheImplicitOne) {
   EXPECT_EQ(Text("show policies"),
-            "NO  NAME            ACTION   LOCAL         REMOTE        PACKETS\n"
-            " 1  users           protect  10.10.0.0/24  10.99.0.0/24       42\n"
-            " -  (all the rest)  discard  any           any                 0\n");
+            "NO  NAME            ACTION   LOCAL         REMOTE        PACKETS  DROPPED\n"
+            " 1  users           protect  10.10.0.0/24  10.99.0.0/24       42        3\n"
+            " -  (all the rest)  discard  any           any                 0        0\n");
 }
 
 TEST_F(RunCommandTest, ShowsDropsThatHappenedAndAllWhenAsked) {
