@@ -8,6 +8,7 @@
 #include "fastpath/protect.h"
 #include "fastpath/punt.h"
 #include "fastpath/reassemble.h"
+#include "fastpath/tcp_mss.h"
 #include "fastpath/transmit.h"
 
 namespace sekisho::fastpath {
@@ -62,6 +63,29 @@ void CountHit(const Worker& worker, const PacketContext& context) {
   worker.tables->hits[static_cast<size_t>(worker.id)][context.policy].Add(1);
 }
 
+// Requires: a packet that its policy lets through.
+void Clamp(const Spd& spd, rte_mbuf* mbuf) {
+  const PacketContext& context = ContextOf(mbuf);
+  if (!spd.clamps_mss() || context.policy == kNoPolicy) return;
+  const uint16_t mss_max = spd.handling(context.policy).tcp_mss_max;
+  if (mss_max != 0 && IsTcpSyn(mbuf, context)) ClampMss(mbuf, context, mss_max);
+}
+
+// SYNs out of tunnels: their SA let them through, and which policy's SA it is the SPD says. It does
+// not decide here, and does not count.
+void ClampDecapsulated(const Spd& spd, Burst burst) {
+  if (!spd.clamps_mss()) return;
+  PacketList syns;
+  for (rte_mbuf* mbuf : burst) {
+    if (ContextOf(mbuf).decapsulated && IsTcpSyn(mbuf, ContextOf(mbuf))) syns.Add(mbuf);
+  }
+  spd.ClassifyInbound(syns.burst());
+  for (rte_mbuf* mbuf : syns.burst()) {
+    Clamp(spd, mbuf);
+    ContextOf(mbuf).policy = kNoPolicy;
+  }
+}
+
 // Policies see ports: a fragment goes on as the packet that it becomes.
 void ForwardWhole(Worker& worker, rte_mbuf* fragment) {
   rte_mbuf* whole = Reassemble(worker, fragment);
@@ -80,6 +104,7 @@ void AdmitTransit(Worker& worker, Burst burst, PacketList& admitted) {
       clear.Add(mbuf);
     }
   }
+  ClampDecapsulated(*worker.tables->spd, admitted.burst());
   worker.tables->spd->ClassifyInbound(clear.burst());
   for (rte_mbuf* mbuf : clear.burst()) {
     if (GoesToSourceHome(worker, mbuf)) continue;
@@ -89,6 +114,7 @@ void AdmitTransit(Worker& worker, Burst burst, PacketList& admitted) {
     if (denial != DropReason::kNone) {
       Drop(worker, mbuf, denial);
     } else {
+      Clamp(*worker.tables->spd, mbuf);
       admitted.Add(mbuf);
     }
   }
@@ -172,13 +198,16 @@ void DecideProtected(Worker& worker, rte_mbuf* mbuf, PacketList& clear, PacketLi
 void DecideOutbound(Worker& worker, Burst burst, PacketList& clear, PacketList& protect) {
   worker.tables->spd->ClassifyOutbound(burst);
   for (rte_mbuf* mbuf : burst) {
-    const PacketContext& context = ContextOf(mbuf);
+    PacketContext& context = ContextOf(mbuf);
     const DropReason denial = Denial(worker, context);
     if (denial == DropReason::kSpdClearInbound && GoesToDestinationHome(worker, mbuf)) continue;
     CountHit(worker, context);
     if (denial == DropReason::kSpdClearInbound) {
+      Clamp(*worker.tables->spd, mbuf);
+      context.handling = worker.tables->spd->handling(context.policy);
       DecideProtected(worker, mbuf, clear, protect);
     } else if (denial == DropReason::kNone || context.answers_clear) {
+      Clamp(*worker.tables->spd, mbuf);
       clear.Add(mbuf);
     } else {
       Drop(worker, mbuf, denial);

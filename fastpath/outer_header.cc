@@ -12,6 +12,7 @@ namespace sekisho::fastpath {
 namespace {
 
 constexpr uint16_t kDontFragment = 0x4000;
+constexpr uint8_t kEcnMask = 3;
 
 uint8_t OuterProtocol(const EspLayout& layout) {
   return layout.udp_encapsulation ? IPPROTO_UDP : IPPROTO_ESP;
@@ -96,11 +97,20 @@ void WriteOuterHeader(OutboundSa& sa, const Endpoint& local, const Endpoint& rem
   sa.remote = remote;
 }
 
-Inherited InheritedFrom(const uint8_t* inner, uint8_t family) {
-  if (family == 4) {
-    return {inner[1], static_cast<uint16_t>(LoadBigEndian<uint16_t>(inner + 6) & kDontFragment)};
+Inherited InheritedFrom(const uint8_t* inner, uint8_t family, const Handling& handling) {
+  Inherited inherited =
+      family == 4
+          ? Inherited{inner[1],
+                      static_cast<uint16_t>(LoadBigEndian<uint16_t>(inner + 6) & kDontFragment)}
+          : Inherited{static_cast<uint8_t>(LoadBigEndian<uint16_t>(inner) >> 4), kDontFragment};
+  if (handling.df != Handling::Df::kCopy) {
+    inherited.fragment_field = handling.df == Handling::Df::kSet ? kDontFragment : uint16_t{0};
   }
-  return {static_cast<uint8_t>(LoadBigEndian<uint16_t>(inner) >> 4), kDontFragment};
+  if (handling.dscp.has_value()) {
+    inherited.traffic_class =
+        static_cast<uint8_t>(*handling.dscp << 2 | (inherited.traffic_class & kEcnMask));
+  }
+  return inherited;
 }
 
 void WriteOuter(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited inherited,

@@ -18,12 +18,12 @@ namespace sekisho::fastpath {
 // install). Requires: sa.layout is filled; both ends of one family.
 void WriteOuterHeader(OutboundSa& sa, const Endpoint& local, const Endpoint& remote);
 
-// What the outer header takes over from the inner one.
+// What the outer header takes over from the inner one, as far as policy does not say otherwise.
 struct Inherited {
   uint8_t traffic_class;    // DSCP (RFC 4301, 5.1.2.1), ECN in normal mode (RFC 6040, 4.1)
   uint16_t fragment_field;  // DF of IPv4; IPv6 is never fragmented on the way
 };
-Inherited InheritedFrom(const uint8_t* inner, uint8_t family);
+Inherited InheritedFrom(const uint8_t* inner, uint8_t family, const Handling& handling);
 
 // Writes the sa.outer_bytes at `at` of a packet of `total_bytes`, which has `sequence`.
 void WriteOuter(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited inherited,

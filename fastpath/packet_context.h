@@ -16,6 +16,7 @@
 #include "common/ip_address.h"
 #include "common/messages.h"
 #include "fastpath/drop_reason.h"
+#include "fastpath/handling.h"
 
 namespace sekisho::fastpath {
 
@@ -55,7 +56,8 @@ struct PacketContext {
   uint16_t l4_offset;    // from the IP header to the upper-layer header
   uint16_t source_port;  // host order; ICMP: type << 8 | code, destination_port 0; else 0
   uint16_t destination_port;
-  uint32_t policy;  // index of the SPD policy that decided; UINT32_MAX: none did
+  uint32_t policy;    // index of the SPD policy that decided; UINT32_MAX: none did
+  Handling handling;  // by that policy, where it is PROTECT
   union {
     InboundSa* inbound_sa;    // from SAD look-up to decapsulation
     OutboundSa* outbound_sa;  // from SPD to encapsulation

@@ -3,28 +3,16 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/messages.h"
 #include "common/traffic_selector.h"
+#include "fastpath/handling.h"
 
 namespace sekisho::fastpath {
 
 enum class PolicyAction : uint8_t { kDiscard, kBypass, kProtect };
-
-// What is done to a packet beyond protecting it (RFC 4301, 4.4.1.2 and 8.1).
-struct Handling {
-  enum class Df : uint8_t { kCopy, kSet, kClear };  // of the outer IPv4 header
-  Df df = Df::kCopy;
-  std::optional<uint8_t> dscp;  // of the outer header, 0 to 63; none: the inner packet's
-  // Larger than the path: false: the ESP packet goes in fragments, which the peer reassembles;
-  // true: the inner packet does, so that each ESP packet is whole (what DF or IPv6 forbids to be
-  // fragmented is answered with ICMP either way).
-  bool fragment_before_encryption = false;
-  uint16_t tcp_mss_max = 0;  // clamps the option in SYNs through the policy, both ways; 0: does not
-};
 
 // "Local" is our protected side, "remote" the other end: an outbound packet has source in local and
 // destination in remote, an inbound one the other way about. The ports of a selector belong to its

@@ -6,6 +6,7 @@
 #include "fastpath/dispose.h"
 #include "fastpath/esp_encap.h"
 #include "fastpath/forward.h"
+#include "fastpath/fragment.h"
 #include "fastpath/icmp_error.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/punt.h"
@@ -23,17 +24,71 @@ void PrefetchSa(const OutboundSa& sa) {
   rte_prefetch0(&sa.sequence_next);
 }
 
-// 0: goes on as it is, the ESP packet in fragments if it must. Otherwise: the size its sender has
-// to be told.
-size_t TooBigFor(const OutboundSa& sa, rte_mbuf* mbuf, size_t mtu) {
-  const size_t clear_bytes = sa.layout.transport ? ClearHeadersOf(SpanOf(mbuf)).bytes : 0u;
-  if (EncapsulatedSize(sa, mbuf->pkt_len, clear_bytes) <= mtu) return 0;
-  const PacketContext& context = ContextOf(mbuf);
-  if (context.ours || context.reassembled) return 0;
-  const size_t inner_max = InnerSizeMax(sa, mtu, clear_bytes);
-  if (context.family == 6) return inner_max < kIpv6MtuMin ? 0 : inner_max;
+// How a packet goes through an SA whose packets may have `mtu` bytes.
+enum class Fit : uint8_t {
+  kWhole,     // as it is; the ESP packet in fragments if it must
+  kInPieces,  // in fragments, each of which is encrypted
+  kNot,       // its sender is told the size that would
+};
+
+// By us: a packet that we made, or that came in pieces; by anybody: one of IPv4 without DF.
+bool MayBeCut(rte_mbuf* mbuf, const PacketContext& context) {
+  if (context.ours || context.reassembled) return true;
+  if (context.family == 6) return false;
   const uint16_t flags = Be16::FromRaw(HeaderAt<rte_ipv4_hdr>(mbuf)->fragment_offset).host();
-  return (flags & RTE_IPV4_HDR_DF_FLAG) != 0 ? inner_max : 0;
+  return (flags & RTE_IPV4_HDR_DF_FLAG) == 0;
+}
+
+// Before ESP in transport mode: the packet's own IP header, and what stands with it.
+size_t ClearBytes(const OutboundSa& sa, rte_mbuf* mbuf) {
+  return sa.layout.transport ? ClearHeadersOf(SpanOf(mbuf)).bytes : 0u;
+}
+
+Fit FitOf(const OutboundSa& sa, rte_mbuf* mbuf, size_t mtu) {
+  const size_t clear_bytes = ClearBytes(sa, mbuf);
+  if (EncapsulatedSize(sa, mbuf->pkt_len, clear_bytes) <= mtu) return Fit::kWhole;
+  const PacketContext& context = ContextOf(mbuf);
+  const Handling& handling = context.handling;
+  if (MayBeCut(mbuf, context)) {
+    const bool before = handling.fragment_before_encryption || handling.df == Handling::Df::kSet;
+    // Neither transport mode nor selectors with ports take fragments (RFC 4301, 4.1 and 7.1).
+    const bool takes_pieces = !sa.layout.transport && !sa.selectors->names_ports();
+    return before && takes_pieces ? Fit::kInPieces : Fit::kWhole;
+  }
+  if (handling.df == Handling::Df::kClear) return Fit::kWhole;
+  // An IPv6 sender need not go below the least that a link carries.
+  const bool below = context.family == 6 && InnerSizeMax(sa, mtu, clear_bytes) < kIpv6MtuMin;
+  return below ? Fit::kWhole : Fit::kNot;
+}
+
+class Submission {
+ public:
+  explicit Submission(Worker& worker) : worker_(worker) {}
+  void Add(rte_mbuf* mbuf) {
+    submitted_.Add(mbuf);
+    if (submitted_.size() == kBurstMax) Flush();
+  }
+  void Flush() {
+    PacketList dropped;
+    EspEncapSubmit(worker_.esp, submitted_.burst(), dropped);
+    DropAll(worker_, dropped);
+    submitted_.Clear();
+  }
+
+ private:
+  Worker& worker_;
+  PacketList submitted_;
+};
+
+[[gnu::cold]] void ProtectPieces(Worker& worker, rte_mbuf* mbuf, size_t piece_max,
+                                 Submission& submission) {
+  FragmentList pieces;
+  const size_t count =
+      FragmentPacket(worker, mbuf, static_cast<uint16_t>(piece_max), pieces);
+  if (count == 0) return Drop(worker, mbuf, DropReason::kNoMbuf);
+  Consume(worker, mbuf);
+  worker.counters.made_here.Add(count);
+  for (size_t i = 0; i < count; ++i) submission.Add(pieces[i]);
 }
 
 // To the owners of their SAs, those that have one; what is this worker's own stays.
@@ -54,21 +109,25 @@ void HandOverToSaOwners(Worker& worker, Burst burst, PacketList& own) {
 
 // Requires: each packet's SA is this worker's own.
 void ProtectOwn(Worker& worker, Burst burst) {
-  PacketList submitted;
+  Submission submission(worker);
   for (rte_mbuf* mbuf : burst) {
     const PacketContext& context = ContextOf(mbuf);
+    const OutboundSa& sa = *context.outbound_sa;
     const size_t mtu = PortAt(worker, context.next_hop->port).mtu;
-    const size_t told = TooBigFor(*context.outbound_sa, mbuf, mtu);
-    if (told != 0) {
-      SendTooBig(worker, mbuf, told);
-      Drop(worker, mbuf, DropReason::kTooBig);
-      continue;
+    switch (FitOf(sa, mbuf, mtu)) {
+      case Fit::kWhole:
+        submission.Add(mbuf);
+        break;
+      case Fit::kInPieces:
+        ProtectPieces(worker, mbuf, InnerSizeMax(sa, mtu), submission);
+        break;
+      case Fit::kNot:
+        SendTooBig(worker, mbuf, InnerSizeMax(sa, mtu, ClearBytes(sa, mbuf)));
+        Drop(worker, mbuf, DropReason::kTooBig);
+        break;
     }
-    submitted.Add(mbuf);
   }
-  PacketList dropped;
-  EspEncapSubmit(worker.esp, submitted.burst(), dropped);
-  DropAll(worker, dropped);
+  submission.Flush();
 }
 
 }  // namespace

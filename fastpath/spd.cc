@@ -278,6 +278,7 @@ Spd::Spd(std::vector<Policy> policies) : policies_(std::move(policies)) {
     actions_.push_back(policy.action);
     optional_.push_back(policy.action == PolicyAction::kProtect && policy.optional);
     has_optional_ |= optional_.back();
+    clamps_mss_ |= policy.handling.tcp_mss_max != 0;
   }
 }
 

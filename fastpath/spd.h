@@ -49,6 +49,8 @@ class Spd {
   bool is_optional(uint32_t policy) const { return policy != kNoPolicy && optional_[policy]; }
   bool has_optional() const { return has_optional_; }
   const Handling& handling(uint32_t policy) const { return policies_[policy].handling; }
+  // Does any policy clamp the TCP MSS?
+  bool clamps_mss() const { return clamps_mss_; }
   const std::vector<Policy>& policies() const { return policies_; }
   size_t lists() const { return lists_.size(); }  // that ports have, counted once where equal
 
@@ -75,6 +77,7 @@ class Spd {
   std::vector<PolicyAction> actions_;  // apart from the rest, which is large
   std::vector<bool> optional_;         // PROTECT, and only where the peer does
   bool has_optional_ = false;
+  bool clamps_mss_ = false;
   std::vector<List> lists_;
   std::array<uint8_t, kPortsNamed + 1> list_of_port_ = {};
 };

@@ -297,6 +297,44 @@ TEST(EspOutbound, CopiesDscpEcnAndDf) {
   EXPECT_EQ(context.outbound_sa, nullptr);
 }
 
+// RFC 4301, 8.1 and 5.1.2.1; ECN is copied whatever DSCP policy wants (RFC 6040, 4.1).
+TEST(EspOutbound, PolicyMaySetDfAndDscp) {
+  EspHarness harness;
+  harness.InstallOutbound({}, Spi{0x1000});
+  const auto outer = [&](PacketBuilder packet, Handling handling) {
+    MbufPtr mbuf = packet.BuildMbuf();
+    ContextOf(mbuf.get()).handling = handling;
+    EspResult result = harness.Encap(std::move(mbuf));
+    SEKISHO_CHECK(result.passed.size() == 1);
+    return BytesOf(result.passed[0].get());
+  };
+  const Handling set{.df = Handling::Df::kSet, .dscp = 46};
+  const Handling clear{.df = Handling::Df::kClear, .dscp = 0};
+  const PacketBuilder v6 = Ipv6("2001:db8::1", "2001:db8::2").TrafficClass(0xff).Udp(1, 2);
+  EXPECT_EQ(outer(Plain().TrafficClass(0x03), set)[1], 46 << 2 | 3);
+  EXPECT_EQ(outer(Plain(), set)[6], 0x40);
+  EXPECT_EQ(outer(v6, set)[1], 46 << 2 | 3);
+  EXPECT_EQ(outer(Plain().TrafficClass(0xfd).DontFragment(), clear)[1], 1);
+  EXPECT_EQ(outer(Plain().DontFragment(), clear)[6], 0);
+  EXPECT_EQ(outer(v6, clear)[6], 0);
+  EXPECT_EQ(outer(v6, {})[1], 0xff);
+}
+
+// Over IPv6 the traffic class stands across two bytes.
+TEST(EspOutbound, DscpOfAnIpv6OuterHeader) {
+  EspHarness harness;
+  TestSa sa;
+  sa.local_endpoint = {Address("2001:db8:113::1"), 0};
+  sa.remote_endpoint = {Address("2001:db8:198::7"), 0};
+  harness.InstallOutbound(sa, Spi{0x1000});
+  MbufPtr mbuf = Plain().TrafficClass(0x02).BuildMbuf();
+  ContextOf(mbuf.get()).handling.dscp = 46;
+  EspResult result = harness.Encap(std::move(mbuf));
+  ASSERT_EQ(result.passed.size(), 1u);
+  EXPECT_EQ(LoadBigEndian<uint16_t>(BytesOf(result.passed[0].get()).data()) >> 4 & 0xff,
+            46 << 2 | 2);
+}
+
 TEST(EspOutbound, IvsOfCbcAreNotCountersAndNeverTheSame) {
   EspHarness harness;
   TestSa sa;

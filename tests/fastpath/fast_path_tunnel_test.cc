@@ -279,6 +279,88 @@ TEST_F(TunnelTest, CarriesPacketsOverIpv6) {
   }
 }
 
+Policy Protecting(const char* local, const char* remote, Handling handling) {
+  return {.name = "policy",
+          .action = PolicyAction::kProtect,
+          .local = {*TrafficSelector::Parse(local)},
+          .remote = {*TrafficSelector::Parse(remote)},
+          .handling = handling};
+}
+
+// Fragmented before encryption: each ESP packet is whole and fits, and the far gateway forwards
+// the pieces as they are.
+TEST_F(TunnelTest, CutsBeforeEncryptionWherePolicySaysSo) {
+  for (const Handling handling :
+       {Handling{.fragment_before_encryption = true}, Handling{.df = Handling::Df::kSet}}) {
+    Connect(/*nat_port=*/0);
+    SetTables(*a_.gateway, {Protecting("10.10.0.0/24", "10.20.0.0/24", handling)});
+    a_.gateway->ReceiveIp(kInsidePort, AToB().Id(77).Payload(1472).Build());
+    a_.gateway->Run();
+    size_t outer = 0, inner = 0;
+    while (const std::optional<Bytes> packet = a_.gateway->SentIp(kOutsidePort)) {
+      EXPECT_EQ(LoadBigEndian<uint16_t>(&(*packet)[6]) & 0x3fff, 0) << "a fragment of ESP";
+      EXPECT_LE(packet->size(), 1500u);
+      b_.gateway->ReceiveIp(kOutsidePort, *packet);
+      ++outer;
+    }
+    EXPECT_EQ(outer, 2u);
+    b_.gateway->Run();
+    size_t bytes = 0;
+    while (const std::optional<Bytes> packet = b_.gateway->SentIp(kInsidePort)) {
+      EXPECT_EQ(LoadBigEndian<uint16_t>(&(*packet)[4]), 77);
+      EXPECT_NE(LoadBigEndian<uint16_t>(&(*packet)[6]) & 0x3fff, 0);
+      bytes += packet->size() - 20;
+      ++inner;
+    }
+    EXPECT_EQ(inner, 2u);
+    EXPECT_EQ(bytes, 1480u);
+    EXPECT_EQ(a_.gateway->fast_path().Counters(a_.out)->packets, 2u);
+    TearDown();
+  }
+}
+
+// DF cleared: what may not be cut by others is cut by us, as ESP, and nobody is told.
+TEST_F(TunnelTest, ClearsDfWherePolicySaysSo) {
+  Connect(/*nat_port=*/0);
+  SetTables(*a_.gateway,
+            {Protecting("10.10.0.0/24", "10.20.0.0/24", {.df = Handling::Df::kClear})});
+  a_.gateway->ReceiveIp(
+      kInsidePort,
+      Ipv4("10.10.0.5", "10.20.0.7").DontFragment().Udp(1234, 80).Payload(1472).Build());
+  a_.gateway->Run();
+  EXPECT_FALSE(a_.gateway->SentIp(kInsidePort).has_value());
+  EXPECT_EQ(Carry(*a_.gateway, *b_.gateway), 2u);
+  EXPECT_EQ(b_.gateway->SentIp(kInsidePort), Ipv4("10.10.0.5", "10.20.0.7")
+                                                 .Ttl(62)
+                                                 .DontFragment()
+                                                 .Udp(1234, 80)
+                                                 .Payload(1472)
+                                                 .Build());
+}
+
+// SYNs are clamped on their way into the tunnel and on their way out of it.
+TEST_F(TunnelTest, ClampsTheMssBothWays) {
+  Connect(/*nat_port=*/0);
+  SetTables(*a_.gateway, {Protecting("10.10.0.0/24", "10.20.0.0/24", {.tcp_mss_max = 1300})});
+  const auto syn = [](const char* from, const char* to) {
+    Bytes tcp = FromHex("04d2 0050 00000001 00000000 6002 ffff 0000 0000 020405b4");
+    Bytes packet = Ipv4(from, to).Protocol(6).Payload(tcp).Build();
+    return packet;
+  };
+  const auto mss = [](const std::optional<Bytes>& packet) {
+    return packet.has_value() ? LoadBigEndian<uint16_t>(&(*packet)[42]) : 0;
+  };
+  a_.gateway->ReceiveIp(kInsidePort, syn("10.10.0.5", "10.20.0.7"));
+  a_.gateway->Run();
+  Carry(*a_.gateway, *b_.gateway);
+  EXPECT_EQ(mss(b_.gateway->SentIp(kInsidePort)), 1300);
+  b_.gateway->ReceiveIp(kInsidePort, syn("10.20.0.7", "10.10.0.5"));
+  b_.gateway->Run();
+  Carry(*b_.gateway, *a_.gateway);
+  EXPECT_EQ(mss(a_.gateway->SentIp(kInsidePort)), 1300);
+  EXPECT_EQ(a_.gateway->fast_path().PolicyHits(), std::vector<uint64_t>{1});
+}
+
 // ESP for an SPI that nobody has.
 TEST_F(TunnelTest, UnknownSpiIsDropped) {
   Connect(/*nat_port=*/0);
