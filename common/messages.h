@@ -28,6 +28,7 @@ struct DownMessage {
     kRemoveInboundSa,   // sa: answered by kSaRetired
     kRemoveOutboundSa,  // sa: answered by kSaRetired
     kMovePeer,          // move_peer: a new outer destination for an outbound SA
+    kSetPathMtu,        // set_path_mtu: how large the packets of an outbound SA may be, for a time
     kSwapTables,    // swap_tables: a new generation of SPD and routes; answered by kTablesSwapped
     kSetNeighbour,  // neighbour: resolved, or refreshed
     kForgetNeighbour,  // neighbour: unresolvable, or aged; what waits for it is dropped
@@ -43,6 +44,11 @@ struct DownMessage {
     SlotId slot;
     uint32_t generation;
     Endpoint local, remote;
+  };
+  struct SetPathMtu {
+    SlotId slot;
+    uint32_t generation;
+    uint16_t mtu;  // of outer IP packets
   };
   struct SwapTables {
     uint32_t index;  // of the tables to use from now on
@@ -61,6 +67,7 @@ struct DownMessage {
   union {
     Sa sa;
     MovePeer move_peer;
+    SetPathMtu set_path_mtu;
     SwapTables swap_tables;
     Neighbour neighbour;
     Transmit transmit;
@@ -73,6 +80,7 @@ struct UpMessage {
   enum class Kind : uint8_t {
     kPacket,         // packet: IKE, or another packet for the slow path
     kPeerMoved,      // peer_moved: an authenticated, newest packet came from a new address or port
+    kPathMtu,        // path_mtu: a router says that a packet of an outbound SA was too large
     kAcquire,        // acquire: an outbound packet that a PROTECT policy claims has no SA
     kSoftExpiry,     // sa: rekey soon (packets, bytes or sequence numbers)
     kHardExpiry,     // sa: no longer used by the worker
@@ -100,6 +108,11 @@ struct UpMessage {
     uint32_t generation;
     Endpoint local, remote;
   };
+  struct PathMtu {
+    Spi spi;  // that the message quotes; whose it is, is still to be found
+    IpAddress local, remote;
+    uint16_t mtu;  // plausible for the packet that it quotes
+  };
   struct Acquire {
     uint32_t policy;  // index in the SPD's list of policies
     IpAddress source, destination;
@@ -123,6 +136,7 @@ struct UpMessage {
   union {
     Packet packet;
     PeerMoved peer_moved;
+    PathMtu path_mtu;
     Acquire acquire;
     Sa sa;
     Tables tables;

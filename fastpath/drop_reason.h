@@ -28,6 +28,8 @@ namespace sekisho::fastpath {
   X(kReassemblyTimeout, "reassembly-timeout", "fragments for us of which some never came")        \
   X(kUdpMalformed, "udp-malformed", "UDP header cut, length that lies, or wrong checksum")        \
   X(kIcmpMalformed, "icmp-malformed", "ICMP message cut or with a wrong checksum")                \
+  X(kIcmpNotAboutUs, "icmp-not-about-us",                                                         \
+    "ICMP \"too big\" that quotes no packet as we send them, or asks for the impossible")           \
   X(kNdMalformed, "nd-malformed", "neighbour discovery message that RFC 4861 says to ignore")     \
   X(kLocalUnwanted, "local-unwanted", "addressed to us, and nobody here wants it")                \
   X(kPuntRateLimited, "punt-rate-limited", "for the slow path, above its share of the up ring")   \

@@ -39,6 +39,11 @@ bool HandleSaMessage(EspWorker& worker, const DownMessage& message) {
       worker.outbound->Move(message.move_peer.slot, message.move_peer.generation,
                             message.move_peer.local, message.move_peer.remote);
       return true;
+    case DownMessage::Kind::kSetPathMtu:
+      worker.outbound->SetPathMtu(message.set_path_mtu.slot, message.set_path_mtu.generation,
+                                  message.set_path_mtu.mtu,
+                                  worker.now_tsc + worker.path_mtu_tsc);
+      return true;
     default:
       return false;
   }

@@ -42,11 +42,12 @@ struct EspWorker {
   CryptoBackend* crypto = nullptr;  // shared by all workers, each on its own queues
   uint64_t now_tsc = 0;             // set by the worker once per round
   uint64_t move_quiet_tsc = 0;      // least time between two kPeerMoved of one SA
+  uint64_t path_mtu_tsc = 0;        // for how long a learned path MTU counts
   UpEvents up;                      // emptied by the worker into its up ring once per round
 };
 
-// Obeys kInstallInboundSa, kRemoveInboundSa, kRemoveOutboundSa, kMovePeer; false for any other
-// kind. Between bursts only: no packet may hold a context.inbound_sa or context.outbound_sa except
+// Obeys kInstallInboundSa, kRemoveInboundSa, kRemoveOutboundSa, kMovePeer, kSetPathMtu; false for any
+// other kind. Between bursts only: no packet may hold a context.inbound_sa or context.outbound_sa except
 // those that are with the crypto backend.
 bool HandleSaMessage(EspWorker& worker, const DownMessage& message);
 // Once per round, at its end: kSaRetired for each removed SA of which no packet is with the backend

@@ -20,6 +20,7 @@
 #include "fastpath/fast_path_impl.h"
 #include "fastpath/ipsec_mb_backend.h"
 #include "fastpath/parse.h"
+#include "fastpath/path_mtu.h"
 #include "fastpath/punt.h"
 #include "fastpath/reassemble.h"
 #include "fastpath/worker_hand_over.h"
@@ -235,6 +236,7 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
   worker.esp.outbound = outbound.get();
   worker.esp.crypto = crypto.get();
   worker.esp.move_quiet_tsc = tsc_hz;
+  worker.esp.path_mtu_tsc = tsc_hz * kPathMtuSeconds;
   SEKISHO_ASSIGN_OR_RETURN(worker.neighbours,
                            NeighbourTable::Create(absl::StrCat(name, "nb", index)));
   SEKISHO_ASSIGN_OR_RETURN(worker.reassembly, CreateReassemblyTable(tsc_hz));
@@ -348,6 +350,16 @@ FastPath::Impl::~Impl() {
   crypto.reset();
 }
 
+void FastPath::Impl::SetPathMtu(const UpMessage::PathMtu& learned) {
+  const auto sa = outbound->FindBySpi(learned.spi, learned.remote);
+  if (!sa.has_value()) return;
+  DownMessage message;
+  message.kind = DownMessage::Kind::kSetPathMtu;
+  message.set_path_mtu = {sa->slot, sa->generation, learned.mtu};
+  // Not said now: the next packet that is too large brings the next message.
+  if (Send(outbound->OwnerOf(*sa), message).ok()) outbound->NotePathMtu(*sa, learned.mtu);
+}
+
 void FastPath::Impl::ActOn(const UpMessage& message) {
   switch (message.kind) {
     case UpMessage::Kind::kSaRetired:
@@ -358,6 +370,8 @@ void FastPath::Impl::ActOn(const UpMessage& message) {
         outbound->Release(message.sa.slot, message.sa.generation);
       }
       return;
+    case UpMessage::Kind::kPathMtu:
+      return SetPathMtu(message.path_mtu);
     case UpMessage::Kind::kTablesSwapped:
       return NoteTablesSwapped(message.worker, message.tables.index);
     case UpMessage::Kind::kResolveNeighbour:

@@ -126,7 +126,8 @@ struct SaHandle {
 struct SaCounters {
   uint64_t packets = 0, bytes = 0;  // bytes of inner IP packets
   uint64_t dropped = 0;             // known to be this SA's, and dropped
-  uint64_t sequence = 0;            // outbound: last sent; inbound: highest seen
+  uint64_t sequence = 0;        // outbound: last sent; inbound: highest seen
+  uint16_t path_mtu = 0;        // outbound: as last learned; 0: nothing was
 };
 
 struct PortCounters {
@@ -226,8 +227,8 @@ class FastPath {
   absl::Status SetNeighbour(PortId port, const IpAddress& address, const MacAddress& mac);
   absl::Status ForgetNeighbour(PortId port, const IpAddress& address);
 
-  // What the workers said; up to messages.size() of them. kSaRetired and kTablesSwapped were
-  // already acted on. The caller owns the mbuf of each kPacket.
+  // What the workers said; up to messages.size() of them. kSaRetired, kTablesSwapped and
+  // kPathMtu were already acted on. The caller owns the mbuf of each kPacket.
   size_t PollUp(std::span<UpMessage> messages);
 
   // An IP/UDP packet of our own: checksums, fragments where larger than the way out, routed by the

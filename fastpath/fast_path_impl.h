@@ -70,6 +70,8 @@ class FastPath::Impl {
   void DrainHandOver();
   void ActOn(const UpMessage& message);
   void NoteTablesSwapped(WorkerId worker, uint32_t index);
+  // Of the SA that the message means, if it is one of ours.
+  void SetPathMtu(const UpMessage::PathMtu& learned);
 
   const FastPathConfig config;
   std::string name;  // prefix of everything that DPDK wants a unique name for

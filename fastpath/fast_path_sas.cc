@@ -88,7 +88,9 @@ absl::Status FastPath::MovePeer(const SaHandle& outbound, const Endpoint& local,
   DownMessage message;
   message.kind = DownMessage::Kind::kMovePeer;
   message.move_peer = {outbound.slot, outbound.generation, local, remote};
-  return impl_->Send(impl_->outbound->OwnerOf(outbound), message);
+  SEKISHO_RETURN_IF_ERROR(impl_->Send(impl_->outbound->OwnerOf(outbound), message));
+  impl_->outbound->NoteMoved(outbound, remote.address);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SaCounters> FastPath::Counters(const SaHandle& sa) const {

@@ -1,5 +1,6 @@
 #include "fastpath/outbound_sad.h"
 
+#include <rte_cycles.h>
 #include <rte_hash_crc.h>
 #include <rte_malloc.h>
 
@@ -12,6 +13,7 @@
 #include "common/secret.h"
 #include "common/status_macros.h"
 #include "fastpath/outer_header.h"
+#include "fastpath/path_mtu_limits.h"
 #include "fastpath/random_bytes.h"
 
 namespace sekisho::fastpath {
@@ -181,6 +183,10 @@ absl::Status OutboundSad::Write(SlotId slot, const OutboundSaParameters& paramet
   sa.slot = slot;
   sa.owner = record.owner;
   sa.generation = record.generation;
+  record.spi = parameters.spi;
+  record.remote = parameters.remote_endpoint.address;
+  record.path_mtu = 0;
+  by_spi_.emplace(parameters.spi.value, slot);
   return absl::OkStatus();
 }
 
@@ -191,6 +197,12 @@ void OutboundSad::Clear(SlotId slot) {
   record.selectors.reset();
   record.nodes.reset();
   record.node_count = 0;
+  const auto [first, last] = by_spi_.equal_range(record.spi.value);
+  for (auto at = first; at != last; ++at) {
+    if (at->second != slot) continue;
+    by_spi_.erase(at);
+    break;
+  }
   // Everything but active_generation, which workers read at any time and its owner has cleared.
   static_assert(offsetof(OutboundSa, active_generation) == 0);
   constexpr size_t kKept = sizeof(OutboundSa::active_generation);
@@ -228,6 +240,27 @@ absl::Status OutboundSad::CheckMove(const SaHandle& sa, const Endpoint& local,
     return absl::InvalidArgumentError("sad: UDP encapsulation towards port 0");
   }
   return absl::OkStatus();
+}
+
+void OutboundSad::NoteMoved(const SaHandle& sa, const IpAddress& remote) {
+  if (CheckInstalled(sa).ok()) records_[static_cast<uint32_t>(sa.slot)].remote = remote;
+}
+
+std::optional<SaHandle> OutboundSad::FindBySpi(Spi spi, const IpAddress& remote) const {
+  const auto [first, last] = by_spi_.equal_range(spi.value);
+  for (auto at = first; at != last; ++at) {
+    const SlotRecord& record = records_[static_cast<uint32_t>(at->second)];
+    if (record.state != SlotState::kFilled || record.remote != remote) continue;
+    return SaHandle{UpMessage::Direction::kOutbound, at->second, record.generation};
+  }
+  return std::nullopt;
+}
+
+void OutboundSad::NotePathMtu(const SaHandle& sa, uint16_t mtu) {
+  if (!CheckInstalled(sa).ok()) return;
+  SlotRecord& record = records_[static_cast<uint32_t>(sa.slot)];
+  record.path_mtu = mtu;
+  record.path_mtu_until_tsc = rte_rdtsc() + rte_get_tsc_hz() * kPathMtuSeconds;
 }
 
 void OutboundSad::MarkRemoved(const SaHandle& sa) {
@@ -270,12 +303,15 @@ void OutboundSad::FreeReleased() {
 }
 
 absl::StatusOr<SaCounters> OutboundSad::Counters(const SaHandle& sa) const {
-  if (Record(sa) == nullptr) return absl::NotFoundError("sad: no such outbound SA");
+  const SlotRecord* record = Record(sa);
+  if (record == nullptr) return absl::NotFoundError("sad: no such outbound SA");
   const OutboundSa& slot = sas_[static_cast<uint32_t>(sa.slot)];
   return SaCounters{.packets = slot.packets.Get(),
                     .bytes = slot.bytes.Get(),
                     .dropped = slot.dropped.Get(),
-                    .sequence = slot.sent.Get()};
+                    .sequence = slot.sent.Get(),
+                    .path_mtu = rte_rdtsc() < record->path_mtu_until_tsc ? record->path_mtu
+                                                                         : uint16_t{0}};
 }
 
 // --- Worker --------------------------------------------------------------------------------------
@@ -308,6 +344,17 @@ bool OutboundSad::Move(SlotId slot, uint32_t generation, const Endpoint& local,
     return false;
   }
   WriteOuterHeader(sas_[index], local, remote);
+  return true;
+}
+
+bool OutboundSad::SetPathMtu(SlotId slot, uint32_t generation, uint16_t mtu, uint64_t until_tsc) {
+  const auto index = static_cast<uint32_t>(slot);
+  if (index > mask_ ||
+      sas_[index].active_generation.load(std::memory_order_acquire) != generation) {
+    return false;
+  }
+  sas_[index].path_mtu = mtu;
+  sas_[index].path_mtu_until = static_cast<uint32_t>(until_tsc >> kPathMtuShift);
   return true;
 }
 

@@ -20,6 +20,8 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -57,6 +59,10 @@ class OutboundSad {
   absl::Status CheckInstalled(const SaHandle& sa) const;  // NotFound: stale, or removed already
   // Are these ends possible for this SA (family, port)? Next: send kMovePeer.
   absl::Status CheckMove(const SaHandle& sa, const Endpoint& local, const Endpoint& remote) const;
+  void NoteMoved(const SaHandle& sa, const IpAddress& remote);  // after kMovePeer was sent
+  // An installed SA with this SPI towards this address: whose packet an ICMP message quotes.
+  std::optional<SaHandle> FindBySpi(Spi spi, const IpAddress& remote) const;
+  void NotePathMtu(const SaHandle& sa, uint16_t mtu);  // after kSetPathMtu was sent
   // From now on no worker finds it anew. Next, and before anything is said to that worker on the
   // matter: kRemoveOutboundSa to its owner.
   void MarkRemoved(const SaHandle& sa);
@@ -80,6 +86,7 @@ class OutboundSad {
   // The owner. False for a message that came too late for its slot.
   bool Deactivate(SlotId slot, uint32_t generation);
   bool Move(SlotId slot, uint32_t generation, const Endpoint& local, const Endpoint& remote);
+  bool SetPathMtu(SlotId slot, uint32_t generation, uint16_t mtu, uint64_t until_tsc);
   // Any. The newest SA of this peer that the packet may leave by, or nullptr.
   OutboundSa* FindOfPeer(const PacketSelectors& packet, uint64_t peer) const;
   // Any. The SA in this slot while it is this generation's and active, or nullptr.
@@ -120,6 +127,10 @@ class OutboundSad {
     std::unique_ptr<SelectorSet> selectors;
     std::unique_ptr<Node[]> nodes;
     CryptoSession session;
+    Spi spi;
+    IpAddress remote;
+    uint16_t path_mtu = 0;
+    uint64_t path_mtu_until_tsc = 0;
   };
   // Prefix lengths with at least one node, one bit each, so that look-up probes no others.
   struct Lengths {
@@ -159,6 +170,7 @@ class OutboundSad {
 
   // Slow path.
   std::vector<SlotRecord> records_;
+  std::unordered_multimap<uint32_t, SlotId> by_spi_;  // peers choose SPIs: two may be equal
   std::deque<SlotId> free_;
   std::deque<SlotId> released_;  // and not yet quiescent; oldest first
   std::vector<uint32_t> owned_;  // installed, by owner

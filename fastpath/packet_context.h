@@ -34,7 +34,8 @@ enum class PacketKind : uint8_t {
   kFragment,       // fragment for us
   kArp,
   kNd,        // neighbour solicitation or advertisement
-  kIcmpEcho,  // echo request for us
+  kIcmpEcho,    // echo request for us
+  kIcmpTooBig,  // "too big", "fragmentation needed": about a packet of ours, perhaps
   kLocal,     // anything else for us
 };
 
@@ -57,6 +58,7 @@ struct PacketContext {
   uint16_t source_port;  // host order; ICMP: type << 8 | code, destination_port 0; else 0
   uint16_t destination_port;
   uint32_t policy;    // index of the SPD policy that decided; UINT32_MAX: none did
+  uint16_t path_mtu;  // of our ESP packet's way; 0: the port's
   Handling handling;  // by that policy, where it is PROTECT
   union {
     InboundSa* inbound_sa;    // from SAD look-up to decapsulation

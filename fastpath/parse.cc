@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kTcpHeaderBytes = 20;
 constexpr size_t kPortsBytes = 4;
+constexpr uint16_t kIcmpFragmentationNeeded = 0x0304;  // type 3, code 4
 constexpr size_t kMobilityHeaderBytes = 8;
 constexpr uint8_t kProtocolDccp = 33;
 constexpr uint8_t kProtocolMobility = 135;
@@ -261,9 +262,12 @@ bool ClassifyIcmp(rte_mbuf* mbuf, PacketContext& context) {
   if (context.protocol == IPPROTO_ICMP && type == 8) {
     if (bytes < 8) return Fail(context, DropReason::kIcmpMalformed);
     context.kind = PacketKind::kIcmpEcho;
+  } else if (context.protocol == IPPROTO_ICMP && context.source_port == kIcmpFragmentationNeeded) {
+    context.kind = PacketKind::kIcmpTooBig;
   } else if (context.protocol == IPPROTO_ICMPV6) {
     if (type == 128 && bytes < 8) return Fail(context, DropReason::kIcmpMalformed);
     if (type == 128) context.kind = PacketKind::kIcmpEcho;
+    if (type == 2) context.kind = PacketKind::kIcmpTooBig;
     if (type == 135 || type == 136) context.kind = PacketKind::kNd;
   }
   return true;

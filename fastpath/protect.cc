@@ -9,6 +9,7 @@
 #include "fastpath/fragment.h"
 #include "fastpath/icmp_error.h"
 #include "fastpath/mbuf.h"
+#include "fastpath/path_mtu.h"
 #include "fastpath/punt.h"
 #include "fastpath/transport_header.h"
 #include "fastpath/worker_hand_over.h"
@@ -94,7 +95,7 @@ class Submission {
 // To the owners of their SAs, those that have one; what is this worker's own stays.
 void HandOverToSaOwners(Worker& worker, Burst burst, PacketList& own) {
   for (rte_mbuf* mbuf : burst) {
-    const PacketContext& context = ContextOf(mbuf);
+    PacketContext& context = ContextOf(mbuf);
     if (context.outbound_sa == nullptr) {
       ReportAcquire(worker, mbuf);
       Drop(worker, mbuf, DropReason::kSpdNoSa);
@@ -113,7 +114,9 @@ void ProtectOwn(Worker& worker, Burst burst) {
   for (rte_mbuf* mbuf : burst) {
     const PacketContext& context = ContextOf(mbuf);
     const OutboundSa& sa = *context.outbound_sa;
-    const size_t mtu = PortAt(worker, context.next_hop->port).mtu;
+    const uint16_t mtu =
+        PathMtuOf(sa, PortAt(worker, context.next_hop->port).mtu, worker.now_tsc);
+    context.path_mtu = mtu;
     switch (FitOf(sa, mbuf, mtu)) {
       case Fit::kWhole:
         submission.Add(mbuf);

@@ -31,7 +31,8 @@ Budgets MakeBudgets(uint64_t tsc_hz) {
           .resolve = TokenBucket(kResolvePerSecond, kResolveBurst, tsc_hz),
           .neighbour = TokenBucket(kNeighbourPerSecond, kNeighbourBurst, tsc_hz),
           .acquire = TokenBucket(kAcquirePerSecond, kAcquireBurst, tsc_hz),
-          .icmp_error = TokenBucket(kIcmpErrorPerSecond, kIcmpErrorBurst, tsc_hz)};
+          .icmp_error = TokenBucket(kIcmpErrorPerSecond, kIcmpErrorBurst, tsc_hz),
+          .path_mtu = TokenBucket(kPathMtuPerSecond, kPathMtuBurst, tsc_hz)};
 }
 
 void RefillBudgets(Budgets& budgets, uint64_t now_tsc) {
@@ -40,6 +41,7 @@ void RefillBudgets(Budgets& budgets, uint64_t now_tsc) {
   budgets.neighbour.Refill(now_tsc);
   budgets.acquire.Refill(now_tsc);
   budgets.icmp_error.Refill(now_tsc);
+  budgets.path_mtu.Refill(now_tsc);
 }
 
 bool SendUp(Worker& worker, UpMessage message) {

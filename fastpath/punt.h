@@ -14,6 +14,7 @@ inline constexpr uint64_t kResolvePerSecond = 2000, kResolveBurst = 512;
 inline constexpr uint64_t kNeighbourPerSecond = 1000, kNeighbourBurst = 256;
 inline constexpr uint64_t kAcquirePerSecond = 100, kAcquireBurst = 64;
 inline constexpr uint64_t kIcmpErrorPerSecond = 100, kIcmpErrorBurst = 50;
+inline constexpr uint64_t kPathMtuPerSecond = 100, kPathMtuBurst = 200;
 // Room for every class's burst at once, and for answers to the slow path's own messages.
 inline constexpr unsigned kUpRingSize = 4096;
 inline constexpr unsigned kDownRingSize = 4096;

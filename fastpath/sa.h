@@ -102,6 +102,8 @@ struct alignas(kCacheLine) OutboundSa {
 
   alignas(kCacheLine) uint8_t outer_header[kOuterHeaderMax] = {};  // changed by kMovePeer only
   uint64_t sequence_last = 0;                                      // the last that may be sent
+  uint16_t path_mtu = 0;        // learned; 0: none (fastpath/path_mtu.h); worker only
+  uint32_t path_mtu_until = 0;  // TSC >> kPathMtuShift: it counts no longer
 
   alignas(kCacheLine) uint64_t sequence_next = 1;  // moves; worker only
   Counter packets, bytes, dropped;                 // worker writes, slow path reads

@@ -95,8 +95,10 @@ void FlushPort(Worker& worker, WorkerPort& port) {
 
 void Deliver(Worker& worker, Burst burst) {
   for (rte_mbuf* mbuf : burst) {
-    const NextHop& hop = *ContextOf(mbuf).next_hop;
-    const uint16_t mtu = PortAt(worker, hop.port).mtu;
+    const PacketContext& context = ContextOf(mbuf);
+    const NextHop& hop = *context.next_hop;
+    uint16_t mtu = PortAt(worker, hop.port).mtu;
+    if (context.path_mtu != 0) mtu = std::min(mtu, context.path_mtu);
     if (mbuf->pkt_len > mtu) {
       DeliverTooBig(worker, mbuf, hop, mtu);
     } else {

@@ -17,6 +17,7 @@
 #include "fastpath/mbuf.h"
 #include "fastpath/nd.h"
 #include "fastpath/parse.h"
+#include "fastpath/path_mtu.h"
 #include "fastpath/protect.h"
 #include "fastpath/punt.h"
 #include "fastpath/reassemble.h"
@@ -31,7 +32,7 @@ constexpr int kTakeOverBurstsMax = 4;  // of each other worker, in one round
 
 // The packets of one burst, by what happens to them next.
 struct Sorted {
-  PacketList transit, ike, esp, fragments, echo, arp, nd, local;
+  PacketList transit, ike, esp, fragments, echo, too_big, arp, nd, local;
 };
 
 // Is it for us? From the host port everything is by us.
@@ -96,6 +97,9 @@ void Sort(Worker& worker, Burst burst, Sorted& sorted) {
       case PacketKind::kIcmpEcho:
         sorted.echo.Add(mbuf);
         break;
+      case PacketKind::kIcmpTooBig:
+        sorted.too_big.Add(mbuf);
+        break;
       case PacketKind::kLocal:
         sorted.local.Add(mbuf);
         break;
@@ -136,6 +140,7 @@ void Dispatch(Worker& worker, Burst burst, PacketList& whole) {
   Forward(worker, sorted.transit.burst());
   PuntIke(worker, sorted.ike.burst());
   Echo(worker, sorted.echo.burst());
+  LearnPathMtu(worker, sorted.too_big.burst());
   Arp(worker, sorted.arp.burst());
   Nd(worker, sorted.nd.burst());
   DeliverUp(worker, sorted.local.burst());

@@ -72,7 +72,7 @@ class SharedMac {
 
 // How often per second strangers can make a worker do something that costs others.
 struct Budgets {
-  TokenBucket ike, resolve, neighbour, acquire, icmp_error;
+  TokenBucket ike, resolve, neighbour, acquire, icmp_error, path_mtu;
 };
 
 // The rings between this worker and each other, and what waits to be put on them. One producer and

@@ -59,7 +59,8 @@ Json CountersJson(const std::optional<fastpath::SaCounters>& counters) {
   return {{"packets", counters->packets},
           {"bytes", counters->bytes},
           {"dropped", counters->dropped},
-          {"sequence", counters->sequence}};
+          {"sequence", counters->sequence},
+          {"path_mtu", counters->path_mtu}};
 }
 
 Json ChildJson(const StatusView& view, const ike::ChildSaInfo& child) {
@@ -126,6 +127,11 @@ Json ManualJson(const StatusView& view) {
   return list;
 }
 
+std::string PathMtuText(const std::optional<fastpath::SaCounters>& outbound) {
+  const bool learned = outbound.has_value() && outbound->path_mtu != 0;
+  return learned ? absl::StrCat(outbound->path_mtu) : "-";
+}
+
 Json AddressJson(const std::optional<IpAddress>& address) {
   return address.has_value() ? Json(address->ToString()) : Json(nullptr);
 }
@@ -149,7 +155,7 @@ std::string ShowIkeSas(const StatusView& view) {
 
 std::string ShowChildSas(const StatusView& view) {
   Table table({">ID", ">IKE SA", "CHILD", "STATE", "SPI IN", "SPI OUT", "SUITE", "UDP",
-               ">PACKETS IN", ">BYTES IN", ">PACKETS OUT", ">BYTES OUT", ">AGE", ">REKEY IN",
+               ">PACKETS IN", ">BYTES IN", ">PACKETS OUT", ">BYTES OUT", ">PMTU", ">AGE", ">REKEY IN",
                "LOCAL === REMOTE"});
   const absl::Time now = view.Now();
   for (const ike::IkeSaInfo& sa : view.IkeSas()) {
@@ -165,6 +171,7 @@ std::string ShowChildSas(const StatusView& view) {
                     child.inbound_spi.ToString(), child.outbound_spi.ToString(), SuiteText(child),
                     child.udp_encapsulation ? "yes" : "no", packets(traffic.inbound),
                     bytes(traffic.inbound), packets(traffic.outbound), bytes(traffic.outbound),
+                    PathMtuText(traffic.outbound),
                     AgeText(now - child.established_at), UntilText(child.rekey_at, now),
                     absl::StrCat(ToString(child.local), " === ", ToString(child.remote))});
     }
