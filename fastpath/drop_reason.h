@@ -20,16 +20,18 @@ namespace sekisho::fastpath {
   X(kIpv6Malformed, "ipv6-malformed", "IPv6 header or extension header cut, or lengths that lie") \
   X(kIpMartian, "ip-martian",                                                                     \
     "source or destination that may not be on a wire, or our own source")                         \
+  X(kIpSpoofed, "ip-spoofed", "from outside, in clear, with a source that is inside")             \
   X(kIpSourceRoute, "ip-source-route",                                                            \
     "names routers to pass: its addresses are not where it comes from or goes to")                \
   X(kIpTtlExceeded, "ip-ttl-exceeded", "TTL or hop limit ran out")                                \
   X(kIpFragment, "ip-fragment", "fragment in transit, whose ports cannot be seen by a policy")    \
   X(kReassemblyFailed, "reassembly-failed", "fragments for us that overlap or are malformed")     \
   X(kReassemblyTimeout, "reassembly-timeout", "fragments for us of which some never came")        \
+  X(kReassemblySource, "reassembly-source", "fragment of a source of which as many wait as may")  \
   X(kUdpMalformed, "udp-malformed", "UDP header cut, length that lies, or wrong checksum")        \
   X(kIcmpMalformed, "icmp-malformed", "ICMP message cut or with a wrong checksum")                \
   X(kIcmpNotAboutUs, "icmp-not-about-us",                                                         \
-    "ICMP \"too big\" that quotes no packet as we send them, or asks for the impossible")           \
+    "ICMP \"too big\" that quotes no packet as we send them, or asks for the impossible")         \
   X(kNdMalformed, "nd-malformed", "neighbour discovery message that RFC 4861 says to ignore")     \
   X(kLocalUnwanted, "local-unwanted", "addressed to us, and nobody here wants it")                \
   X(kPuntRateLimited, "punt-rate-limited", "for the slow path, above its share of the up ring")   \

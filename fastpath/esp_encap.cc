@@ -57,8 +57,8 @@ void WriteFront(const OutboundSa& sa, rte_mbuf* mbuf, const ClearHeaders& clear,
     WriteTransport(sa, at, clear, mbuf->data_len);
     context.l4_offset = clear.bytes;
   } else {
-    WriteOuter(sa, at, mbuf->data_len,
-               InheritedFrom(inner, context.family, context.handling), sequence);
+    WriteOuter(sa, at, mbuf->data_len, InheritedFrom(inner, context.family, context.handling),
+               sequence);
     context.l4_offset =
         sa.layout.outer_family == 4 ? uint16_t{kIpv4HeaderBytes} : uint16_t{kIpv6HeaderBytes};
   }

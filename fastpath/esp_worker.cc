@@ -41,8 +41,7 @@ bool HandleSaMessage(EspWorker& worker, const DownMessage& message) {
       return true;
     case DownMessage::Kind::kSetPathMtu:
       worker.outbound->SetPathMtu(message.set_path_mtu.slot, message.set_path_mtu.generation,
-                                  message.set_path_mtu.mtu,
-                                  worker.now_tsc + worker.path_mtu_tsc);
+                                  message.set_path_mtu.mtu, worker.now_tsc + worker.path_mtu_tsc);
       return true;
     default:
       return false;

@@ -46,9 +46,9 @@ struct EspWorker {
   UpEvents up;                      // emptied by the worker into its up ring once per round
 };
 
-// Obeys kInstallInboundSa, kRemoveInboundSa, kRemoveOutboundSa, kMovePeer, kSetPathMtu; false for any
-// other kind. Between bursts only: no packet may hold a context.inbound_sa or context.outbound_sa except
-// those that are with the crypto backend.
+// Obeys kInstallInboundSa, kRemoveInboundSa, kRemoveOutboundSa, kMovePeer, kSetPathMtu; false for
+// any other kind. Between bursts only: no packet may hold a context.inbound_sa or
+// context.outbound_sa except those that are with the crypto backend.
 bool HandleSaMessage(EspWorker& worker, const DownMessage& message);
 // Once per round, at its end: kSaRetired for each removed SA of which no packet is with the backend
 // any more. Says, too, that nothing is held that a look-up found in this round.

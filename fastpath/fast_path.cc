@@ -222,6 +222,7 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
     port.device = ports[i].device();
     port.side = config.ports[i].side;
     port.mtu = config.ports[i].mtu;
+    port.reverse_path = config.ports[i].reverse_path;
     port.mac = ports[i].mac();
     if (port.side == PortSide::kHost) worker.host = {PortId{static_cast<uint16_t>(i)}, {}};
   }

@@ -44,6 +44,9 @@ struct PortConfig {
   PortSide side = PortSide::kOutside;
   std::vector<InterfaceAddress> addresses;
   uint16_t mtu = 1500;  // of IP packets
+  // Outside: nothing comes in in clear from an address to which we would send by an inside port
+  // (RFC 2827).
+  bool reverse_path = true;
 };
 
 struct Route {
@@ -126,8 +129,8 @@ struct SaHandle {
 struct SaCounters {
   uint64_t packets = 0, bytes = 0;  // bytes of inner IP packets
   uint64_t dropped = 0;             // known to be this SA's, and dropped
-  uint64_t sequence = 0;        // outbound: last sent; inbound: highest seen
-  uint16_t path_mtu = 0;        // outbound: as last learned; 0: nothing was
+  uint64_t sequence = 0;            // outbound: last sent; inbound: highest seen
+  uint16_t path_mtu = 0;            // outbound: as last learned; 0: nothing was
 };
 
 struct PortCounters {

@@ -98,6 +98,8 @@ void AdmitTransit(Worker& worker, Burst burst, PacketList& admitted) {
     const PacketContext& context = ContextOf(mbuf);
     if (!CameInClear(worker, context)) {
       admitted.Add(mbuf);
+    } else if (IsSpoofed(worker, mbuf)) {
+      Drop(worker, mbuf, DropReason::kIpSpoofed);
     } else if (context.fragment) {
       ForwardWhole(worker, mbuf);
     } else {
@@ -217,6 +219,15 @@ void DecideOutbound(Worker& worker, Burst burst, PacketList& clear, PacketList& 
 
 }  // namespace
 
+bool IsSpoofed(Worker& worker, rte_mbuf* mbuf) {
+  const PacketContext& context = ContextOf(mbuf);
+  const WorkerPort* in = PortIn(worker, context);
+  if (in == nullptr || !in->reverse_path || worker.tables == nullptr) return false;
+  if (!CameInClear(worker, context)) return false;
+  const NextHop* back = worker.tables->routes.LookUp(SourceOf(mbuf, context));
+  return back != nullptr && PortAt(worker, back->port).side == PortSide::kInside;
+}
+
 void Forward(Worker& worker, Burst burst) {
   if (burst.empty()) return;
   if (worker.tables == nullptr) {
@@ -266,6 +277,10 @@ void RouteOwn(Worker& worker, Burst burst) {
 void AdmitLocal(Worker& worker, Burst burst, PacketList& admitted, ForWhom for_whom) {
   PacketList clear;
   for (rte_mbuf* mbuf : burst) {
+    if (IsSpoofed(worker, mbuf)) {
+      Drop(worker, mbuf, DropReason::kIpSpoofed);
+      continue;
+    }
     (CameInClear(worker, ContextOf(mbuf)) ? clear : admitted).Add(mbuf);
   }
   if (clear.empty()) return;

@@ -23,6 +23,10 @@ void Forward(Worker& worker, Burst burst);
 // (any more, or yet): route and policy once more, in the place where the other left off.
 void DecideAgain(Worker& worker, Burst burst);
 
+// Came in clear from outside with a source address that is not there, but inside (RFC 2827)? Only
+// where the port asks for it.
+bool IsSpoofed(Worker& worker, rte_mbuf* mbuf);
+
 // Takes packets of our own that policy has no say in: ESP and IKE. Requires: at most kBurstMax.
 void RouteOwn(Worker& worker, Burst burst);
 

@@ -306,12 +306,12 @@ absl::StatusOr<SaCounters> OutboundSad::Counters(const SaHandle& sa) const {
   const SlotRecord* record = Record(sa);
   if (record == nullptr) return absl::NotFoundError("sad: no such outbound SA");
   const OutboundSa& slot = sas_[static_cast<uint32_t>(sa.slot)];
-  return SaCounters{.packets = slot.packets.Get(),
-                    .bytes = slot.bytes.Get(),
-                    .dropped = slot.dropped.Get(),
-                    .sequence = slot.sent.Get(),
-                    .path_mtu = rte_rdtsc() < record->path_mtu_until_tsc ? record->path_mtu
-                                                                         : uint16_t{0}};
+  return SaCounters{
+      .packets = slot.packets.Get(),
+      .bytes = slot.bytes.Get(),
+      .dropped = slot.dropped.Get(),
+      .sequence = slot.sent.Get(),
+      .path_mtu = rte_rdtsc() < record->path_mtu_until_tsc ? record->path_mtu : uint16_t{0}};
 }
 
 // --- Worker --------------------------------------------------------------------------------------

@@ -33,10 +33,10 @@ enum class PacketKind : uint8_t {
   kEspInUdp,       // ESP for us, on UDP 4500
   kFragment,       // fragment for us
   kArp,
-  kNd,        // neighbour solicitation or advertisement
+  kNd,          // neighbour solicitation or advertisement
   kIcmpEcho,    // echo request for us
   kIcmpTooBig,  // "too big", "fragmentation needed": about a packet of ours, perhaps
-  kLocal,     // anything else for us
+  kLocal,       // anything else for us
 };
 
 // Where the worker that is handed a packet by another goes on with it.
@@ -81,6 +81,7 @@ struct PacketContext {
   bool ours;                   // made here (IKE, ICMP, ARP, ND)
   bool answers_clear;          // ours, and repeats only what came in clear by an outside port
   bool fragment;               // an IP fragment: its ports cannot be seen, and are 0 here
+  uint16_t fragment_source;    // place of its source in ReassemblyTable::held_by_source
   bool reassembled;            // came in fragments, and may leave in fragments
   const NextHop* next_hop;     // from routing to transmission, within one round of the worker
   Endpoint outer_local, outer_remote;  // inbound ESP: where it came from, before decapsulation

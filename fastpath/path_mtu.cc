@@ -8,6 +8,7 @@
 
 #include "fastpath/checksum.h"
 #include "fastpath/dispose.h"
+#include "fastpath/host.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
@@ -114,7 +115,9 @@ void LearnPathMtu(Worker& worker, Burst burst) {
     const PacketContext& context = ContextOf(mbuf);
     const std::optional<UpMessage> message =
         CameInClear(worker, context) ? ReadMessage(mbuf, context) : std::nullopt;
-    if (!message.has_value()) {
+    if (!message.has_value() && worker.host.port != kNoPort) {
+      DeliverUp(worker, {&mbuf, 1});  // about a packet of this machine's own stack, perhaps
+    } else if (!message.has_value()) {
       Drop(worker, mbuf, DropReason::kIcmpNotAboutUs);
     } else if (!worker.budgets.path_mtu.Take()) {
       Drop(worker, mbuf, DropReason::kPuntRateLimited);

@@ -13,7 +13,8 @@
 
 namespace sekisho::fastpath {
 
-// Takes ICMP messages of kind kIcmpTooBig, in clear and for us. They end here.
+// Takes ICMP messages of kind kIcmpTooBig, in clear and for us. Those that are about no packet of
+// an SA are for the stack behind the host port, if there is one.
 void LearnPathMtu(Worker& worker, Burst burst);
 
 // Of the outer packets of an SA that leave by a port with `port_mtu`.

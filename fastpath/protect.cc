@@ -84,8 +84,7 @@ class Submission {
 [[gnu::cold]] void ProtectPieces(Worker& worker, rte_mbuf* mbuf, size_t piece_max,
                                  Submission& submission) {
   FragmentList pieces;
-  const size_t count =
-      FragmentPacket(worker, mbuf, static_cast<uint16_t>(piece_max), pieces);
+  const size_t count = FragmentPacket(worker, mbuf, static_cast<uint16_t>(piece_max), pieces);
   if (count == 0) return Drop(worker, mbuf, DropReason::kNoMbuf);
   Consume(worker, mbuf);
   worker.counters.made_here.Add(count);
@@ -114,8 +113,7 @@ void ProtectOwn(Worker& worker, Burst burst) {
   for (rte_mbuf* mbuf : burst) {
     const PacketContext& context = ContextOf(mbuf);
     const OutboundSa& sa = *context.outbound_sa;
-    const uint16_t mtu =
-        PathMtuOf(sa, PortAt(worker, context.next_hop->port).mtu, worker.now_tsc);
+    const uint16_t mtu = PathMtuOf(sa, PortAt(worker, context.next_hop->port).mtu, worker.now_tsc);
     context.path_mtu = mtu;
     switch (FitOf(sa, mbuf, mtu)) {
       case Fit::kWhole:

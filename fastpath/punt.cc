@@ -1,6 +1,7 @@
 #include "fastpath/punt.h"
 
 #include "fastpath/dispose.h"
+#include "fastpath/forward.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
@@ -9,6 +10,7 @@ namespace sekisho::fastpath {
 namespace {
 
 void PuntOneIke(Worker& worker, rte_mbuf* mbuf) {
+  if (IsSpoofed(worker, mbuf)) return Drop(worker, mbuf, DropReason::kIpSpoofed);
   if (!worker.budgets.ike.Take()) return Drop(worker, mbuf, DropReason::kPuntRateLimited);
   const PacketContext& context = ContextOf(mbuf);
   UpMessage message;

@@ -5,7 +5,9 @@
 
 #include <netinet/in.h>
 #include <rte_ip.h>
+#include <rte_random.h>
 
+#include <bit>
 #include <cstring>
 
 #include "fastpath/checksum.h"
@@ -23,7 +25,10 @@ constexpr uint32_t kBucketEntries = 16;
 // What the table gave up in the meantime, under `reason`.
 void DropGivenUp(Worker& worker, DropReason reason) {
   rte_ip_frag_death_row& row = worker.reassembly.given_up;
-  for (uint32_t i = 0; i < row.cnt; ++i) Drop(worker, row.row[i], reason);
+  for (uint32_t i = 0; i < row.cnt; ++i) {
+    --worker.reassembly.held_by_source[ContextOf(row.row[i]).fragment_source];
+    Drop(worker, row.row[i], reason);
+  }
   worker.reassembly.held -= row.cnt;
   row.cnt = 0;
 }
@@ -31,6 +36,19 @@ void DropGivenUp(Worker& worker, DropReason reason) {
 FragmentOrigin OriginOf(const Worker& worker, const PacketContext& context) {
   if (context.decapsulated) return FragmentOrigin::kTunnel;
   return CameInClear(worker, context) ? FragmentOrigin::kOutsideClear : FragmentOrigin::kInside;
+}
+
+// Where the fragments of its source are counted.
+uint16_t SourceOfFragment(const Worker& worker, rte_mbuf* mbuf, const PacketContext& context) {
+  const uint8_t* header = DataOf(mbuf);
+  const uint64_t address = context.family == 4 ? LoadBigEndian<uint32_t>(header + 12)
+                                               : LoadBigEndian<uint64_t>(header + 8);
+  // The top bits of a product with a secret: two addresses meet in one of 2,048 secrets, whichever
+  // they are. (Of a CRC a stranger could choose addresses that meet under every start value.)
+  constexpr int kShift = 64 - std::bit_width(kFragmentSources - 1);
+  const auto hash = static_cast<size_t>(address * worker.reassembly.source_secret >> kShift);
+  const size_t origin = static_cast<size_t>(OriginOf(worker, context));
+  return static_cast<uint16_t>(origin * kFragmentSources + hash);
 }
 
 rte_mbuf* AddToTable(Worker& worker, rte_mbuf* mbuf, const PacketContext& context) {
@@ -86,6 +104,8 @@ void WriteChecksum(rte_mbuf* mbuf) {
 
 absl::StatusOr<ReassemblyTable> CreateReassemblyTable(uint64_t tsc_hz) {
   ReassemblyTable reassembly;
+  reassembly.source_secret = rte_rand() | 1;
+  reassembly.held_by_source.resize(kFragmentOrigins * kFragmentSources);
   for (auto& table : reassembly.tables) {
     table.reset(rte_ip_frag_table_create(kReassemblyPacketsMax / kBucketEntries, kBucketEntries,
                                          kReassemblyPacketsMax, tsc_hz * kReassemblyTimeoutSeconds,
@@ -99,6 +119,8 @@ absl::StatusOr<ReassemblyTable> CreateReassemblyTable(uint64_t tsc_hz) {
 }
 
 rte_mbuf* Reassemble(Worker& worker, rte_mbuf* fragment) {
+  const uint16_t source = SourceOfFragment(worker, fragment, ContextOf(fragment));
+  ContextOf(fragment).fragment_source = source;
   const PacketContext context = ContextOf(fragment);
   // librte_ip_frag knows the fragment header only directly after the IPv6 header.
   if (context.family == 6 &&
@@ -107,6 +129,12 @@ rte_mbuf* Reassemble(Worker& worker, rte_mbuf* fragment) {
     return nullptr;
   }
   if (HandOverToFragmentHome(worker, fragment)) return nullptr;
+  uint16_t& of_source = worker.reassembly.held_by_source[source];
+  if (of_source >= kFragmentsPerSourceMax) {
+    Drop(worker, fragment, DropReason::kReassemblySource);
+    return nullptr;
+  }
+  ++of_source;
   rte_mbuf* chain = AddToTable(worker, fragment, context);
   DropGivenUp(worker, DropReason::kReassemblyFailed);
   if (chain == nullptr) return nullptr;
@@ -114,6 +142,7 @@ rte_mbuf* Reassemble(Worker& worker, rte_mbuf* fragment) {
   // Of the pieces one goes on as the packet; the others have served.
   const uint64_t pieces = chain->nb_segs;
   worker.reassembly.held -= pieces;
+  of_source = static_cast<uint16_t>(of_source - pieces);
   rte_mbuf* whole = Linearize(worker, chain);
   if (whole == nullptr) {
     CountDrops(worker, context.port_in, DropReason::kNoMbuf, pieces);

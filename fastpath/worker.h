@@ -44,6 +44,7 @@ struct WorkerPort {
   WorkerId sender{};
   PortSide side = PortSide::kOutside;
   uint16_t mtu = 0;
+  bool reverse_path = false;
   MacAddress mac = {};
   bool link_down = false;      // sampled with the housekeeping, not per packet
   uint16_t waiting_count = 0;  // frames collected for the next rte_eth_tx_burst

@@ -21,6 +21,12 @@ absl::StatusOr<uint16_t> ParseMtu(const std::string& text) {
   return static_cast<uint16_t>(*mtu);
 }
 
+absl::StatusOr<bool> ParseReversePath(absl::string_view text) {
+  if (text == "strict") return true;
+  if (text == "off") return false;
+  return Wanted(text, "strict or off");
+}
+
 PortSettings ReadPort(const std::string& name, const ConfigNode& node) {
   PortSettings port;
   port.port.name = name;
@@ -35,6 +41,7 @@ PortSettings ReadPort(const std::string& name, const ConfigNode& node) {
   }
   map.ReadList("addresses", InterfaceAddress::Parse, port.port.addresses);
   map.Read("mtu", ParseMtu, port.port.mtu);
+  map.Read("reverse_path", ParseReversePath, port.port.reverse_path);
   const bool has_v6 = std::any_of(port.port.addresses.begin(), port.port.addresses.end(),
                                   [](const auto& ours) { return ours.address.is_v6(); });
   if (has_v6 && port.port.mtu < kMtuMinIpv6) {

@@ -166,6 +166,7 @@ void Gateway::HandleUp(const UpMessage& message) {
       return;
     }
     case Kind::kSaRetired:
+    case Kind::kPathMtu:
     case Kind::kTablesSwapped:
       return;  // the fast path's own affair, done in PollUp()
   }

@@ -155,8 +155,8 @@ std::string ShowIkeSas(const StatusView& view) {
 
 std::string ShowChildSas(const StatusView& view) {
   Table table({">ID", ">IKE SA", "CHILD", "STATE", "SPI IN", "SPI OUT", "SUITE", "UDP",
-               ">PACKETS IN", ">BYTES IN", ">PACKETS OUT", ">BYTES OUT", ">PMTU", ">AGE", ">REKEY IN",
-               "LOCAL === REMOTE"});
+               ">PACKETS IN", ">BYTES IN", ">PACKETS OUT", ">BYTES OUT", ">PMTU", ">AGE",
+               ">REKEY IN", "LOCAL === REMOTE"});
   const absl::Time now = view.Now();
   for (const ike::IkeSaInfo& sa : view.IkeSas()) {
     for (const ike::ChildSaInfo& child : sa.children) {
@@ -171,8 +171,8 @@ std::string ShowChildSas(const StatusView& view) {
                     child.inbound_spi.ToString(), child.outbound_spi.ToString(), SuiteText(child),
                     child.udp_encapsulation ? "yes" : "no", packets(traffic.inbound),
                     bytes(traffic.inbound), packets(traffic.outbound), bytes(traffic.outbound),
-                    PathMtuText(traffic.outbound),
-                    AgeText(now - child.established_at), UntilText(child.rekey_at, now),
+                    PathMtuText(traffic.outbound), AgeText(now - child.established_at),
+                    UntilText(child.rekey_at, now),
                     absl::StrCat(ToString(child.local), " === ", ToString(child.remote))});
     }
   }

@@ -178,10 +178,10 @@ TEST_F(EspInner, CombinesCongestionMarks) {
     uint8_t inner, outer;
     int result;  // -1: dropped
   };
-  for (const Case& c : {Case{0, 0, 0}, Case{0, 1, 0}, Case{0, 2, 0}, Case{0, 3, -1}, Case{2, 0, 2},
-                        Case{2, 1, 1}, Case{2, 2, 2}, Case{2, 3, 3}, Case{1, 0, 1}, Case{1, 1, 1},
-                        Case{1, 2, 1}, Case{1, 3, 3}, Case{3, 0, 3}, Case{3, 1, 3}, Case{3, 2, 3},
-                        Case{3, 3, 3}}) {
+  for (const Case& c :
+       {Case{0, 0, 0}, Case{0, 1, 0}, Case{0, 2, 0}, Case{0, 3, -1}, Case{2, 0, 2}, Case{2, 1, 1},
+        Case{2, 2, 2}, Case{2, 3, 3}, Case{1, 0, 1}, Case{1, 1, 1}, Case{1, 2, 1}, Case{1, 3, 3},
+        Case{3, 0, 3}, Case{3, 1, 3}, Case{3, 2, 3}, Case{3, 3, 3}}) {
     for (const bool v6 : {false, true}) {
       const Bytes inner = (v6 ? Ipv6("2001:db8::1", "2001:db8::2") : Ipv4("10.0.0.1", "10.0.0.2"))
                               .TrafficClass(static_cast<uint8_t>(0xb8 | c.inner))

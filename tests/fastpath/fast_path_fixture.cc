@@ -66,7 +66,8 @@ Gateway::Gateway(const Options& options) {
                             .device = "net_ring_" + name,
                             .side = outside ? PortSide::kOutside : PortSide::kInside,
                             .addresses = outside ? options.outside : options.inside,
-                            .mtu = options.mtu});
+                            .mtu = options.mtu,
+                            .reverse_path = options.reverse_path});
   }
   if (options.host) {
     const std::string name = UniqueName();

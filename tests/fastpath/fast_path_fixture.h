@@ -26,6 +26,7 @@ class Gateway {
     uint16_t mtu = 1500;
     bool host = false;
     uint32_t flows_max = 1024;
+    bool reverse_path = true;
     std::vector<std::string> crypto_devices = {"crypto_openssl0"};
     uint32_t workers = DefaultWorkers();
     uint16_t queues = 1;  // of each port

@@ -1,5 +1,6 @@
 // What may cross the gateway in clear, and what becomes of everything else.
 #include <gtest/gtest.h>
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 
 #include "fastpath/neighbour_table.h"
@@ -362,6 +363,89 @@ TEST_F(ForwardTest, PoliciesStandOnTheirPortsAndCount) {
   EXPECT_EQ(gateway().fast_path().PolicyHits(), (std::vector<uint64_t>{0, 1, 2, 1}));
   EXPECT_EQ(gateway().fast_path().PolicyDrops(), (std::vector<uint64_t>{0, 0, 2, 1}));
   EXPECT_EQ(gateway().drops(DropReason::kSpdNoPolicy), 1u);
+}
+
+// RFC 2827: from outside nobody is an inside host, whatever policy would let through; not in
+// transit, not towards us, not in IKE.
+TEST_F(ForwardTest, InsideSourcesDoNotComeFromOutside) {
+  SetTables(gateway(), {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0"),
+                        MakePolicy(PolicyAction::kBypass, "::/0", "::/0")});
+  gateway().ReceiveIp(kOutsidePort, Ipv4("10.10.0.66", "10.10.0.5").Udp(1, 2).Build());
+  gateway().ReceiveIp(kOutsidePort, Ipv6("2001:db8:10::66", "2001:db8:10::5").Udp(1, 2).Build());
+  gateway().ReceiveIp(kOutsidePort, Ipv4("10.10.0.66", "203.0.113.1").IcmpEcho(1, 1).Build());
+  gateway().ReceiveIp(kOutsidePort,
+                      Ipv4("10.10.0.66", "203.0.113.1").Udp(500, 500).Payload(100).Build());
+  gateway().Run();
+  ExpectSilence();
+  EXPECT_FALSE(gateway().Punted().has_value());
+  EXPECT_EQ(gateway().drops(DropReason::kIpSpoofed), 4u);
+  gateway().ReceiveIp(kOutsidePort, Ipv4("198.51.100.9", "10.10.0.5").Udp(1, 2).Build());
+  gateway().Run();
+  EXPECT_TRUE(gateway().Sent(kInsidePort).has_value());
+}
+
+TEST_F(ForwardTest, ReversePathMayBeOff) {
+  Gateway::Options options = SiteOptions();
+  options.reverse_path = false;
+  Gateway& lax = AddGateway(options);
+  SetTables(lax, {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0")});
+  lax.ReceiveIp(kOutsidePort, Ipv4("10.10.0.66", "10.10.0.5").Udp(1, 2).Build());
+  lax.Run();
+  EXPECT_TRUE(lax.Sent(kInsidePort).has_value());
+}
+
+// A port without a link drops under its name; when the link is back packets go out again.
+TEST_F(ForwardTest, LinkGoesDownAndUpAgain) {
+  SetTables(gateway(), {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0")});
+  const auto forward = [&] {
+    // Links are looked at ten times a second.
+    const uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / 8;
+    while (rte_rdtsc() < until) gateway().fast_path().RunOnce();
+    gateway().ReceiveIp(kInsidePort, Ipv4("10.10.0.6", "198.51.100.9").Udp(1, 2).Build());
+    gateway().Run();
+    return gateway().Sent(kOutsidePort).has_value();
+  };
+  EXPECT_TRUE(forward());
+  ASSERT_EQ(rte_eth_dev_set_link_down(gateway().device(kOutsidePort)), 0);
+  EXPECT_FALSE(forward());
+  EXPECT_EQ(gateway().drops(DropReason::kPortDown), 1u);
+  ASSERT_EQ(rte_eth_dev_set_link_up(gateway().device(kOutsidePort)), 0);
+  EXPECT_TRUE(forward());
+  EXPECT_EQ(gateway().drops(DropReason::kPortDown), 1u);
+}
+
+// New routes by SetTables(): the next packet goes to the new gateway, by longest prefix.
+TEST_F(ForwardTest, GatewayChangesWithTheTables) {
+  gateway().answer_neighbours = false;
+  const auto hop = [&](std::vector<Route> routes, const char* to) {
+    const Policy all = MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0");
+    const Policy all6 = MakePolicy(PolicyAction::kBypass, "::/0", "::/0");
+    EXPECT_TRUE(gateway().fast_path().SetTables({all, all6}, std::move(routes)).ok());
+    gateway().Run();
+    const bool v4 = Address(to).is_v4();
+    gateway().ReceiveIp(
+        kInsidePort,
+        Ip(Address(v4 ? "10.10.0.6" : "2001:db8:10::6"), Address(to)).Udp(1, 2).Build());
+    gateway().Run();
+    const auto asked = gateway().TakeMessage(UpMessage::Kind::kResolveNeighbour);
+    if (!asked.has_value()) return std::string("none");
+    EXPECT_TRUE(gateway().fast_path().ForgetNeighbour(kOutsidePort, asked->neighbour.address).ok());
+    gateway().Run();
+    return asked->neighbour.address.ToString();
+  };
+  const auto route = [](const char* to, const char* via) {
+    return Route{*IpPrefix::Parse(to), kOutsidePort, Address(via)};
+  };
+  EXPECT_EQ(hop({route("0.0.0.0/0", "203.0.113.254")}, "198.51.100.9"), "203.0.113.254");
+  EXPECT_EQ(hop({route("0.0.0.0/0", "203.0.113.253")}, "198.51.100.9"), "203.0.113.253");
+  EXPECT_EQ(hop({route("0.0.0.0/0", "203.0.113.253"), route("198.51.100.0/24", "203.0.113.9"),
+                 route("198.51.0.0/16", "203.0.113.8")},
+                "198.51.100.9"),
+            "203.0.113.9");
+  EXPECT_EQ(hop({route("198.51.100.0/25", "203.0.113.9")}, "198.51.100.200"), "none");
+  EXPECT_EQ(hop({route("::/0", "2001:db8:113::fe"), route("2001:db8:f::/48", "2001:db8:113::f")},
+                "2001:db8:f::1"),
+            "2001:db8:113::f");
 }
 
 // Tables that no worker took up yet are not piled up without end.

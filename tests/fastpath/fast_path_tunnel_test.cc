@@ -335,12 +335,9 @@ TEST_F(TunnelTest, ClearsDfWherePolicySaysSo) {
   a_.gateway->Run();
   EXPECT_FALSE(a_.gateway->SentIp(kInsidePort).has_value());
   EXPECT_EQ(Carry(*a_.gateway, *b_.gateway), 2u);
-  EXPECT_EQ(b_.gateway->SentIp(kInsidePort), Ipv4("10.10.0.5", "10.20.0.7")
-                                                 .Ttl(62)
-                                                 .DontFragment()
-                                                 .Udp(1234, 80)
-                                                 .Payload(1472)
-                                                 .Build());
+  EXPECT_EQ(
+      b_.gateway->SentIp(kInsidePort),
+      Ipv4("10.10.0.5", "10.20.0.7").Ttl(62).DontFragment().Udp(1234, 80).Payload(1472).Build());
 }
 
 // SYNs are clamped on their way into the tunnel and on their way out of it.
@@ -407,10 +404,10 @@ TEST_F(PathMtuTest, IsLearnedPerSaAndToldToInnerSenders) {
     uint16_t nat_port;
     const char *a, *b;
   };
-  for (const Case& c : {Case{0, "203.0.113.1", "203.0.113.2"},
-                        Case{40001, "203.0.113.1", "203.0.113.2"},
-                        Case{0, "2001:db8:113::1", "2001:db8:113::2"},
-                        Case{40001, "2001:db8:113::1", "2001:db8:113::2"}}) {
+  for (const Case& c :
+       {Case{0, "203.0.113.1", "203.0.113.2"}, Case{kIkeNatTPort, "203.0.113.1", "203.0.113.2"},
+        Case{0, "2001:db8:113::1", "2001:db8:113::2"},
+        Case{kIkeNatTPort, "2001:db8:113::1", "2001:db8:113::2"}}) {
     Connect(c.nat_port, 1500, c.a, c.b);
     Say(TooBig(Sealed(), 1300));
     EXPECT_EQ(Learned(), 1300) << c.a << " " << c.nat_port;

@@ -142,12 +142,63 @@ TEST_F(ReassembleTest, OverlapDoesNotBecomeAPacket) {
 }
 
 TEST_F(ReassembleTest, TableIsBounded) {
-  for (uint16_t id = 0; id < 2 * kReassemblyPacketsMax; ++id) {
-    EXPECT_EQ(Feed(Piece(id, 0, true, Bytes(8, 1))), nullptr);
+  for (uint32_t i = 0; i < 2 * kReassemblyPacketsMax; ++i) {
+    EXPECT_EQ(Feed(Ip(IpAddress::V4(0xc6336400 + i % 1000), Address("203.0.113.1"))
+                       .Id(static_cast<uint16_t>(i))
+                       .Fragment(0, true)
+                       .Protocol(99)
+                       .Payload(Bytes(8, 1))
+                       .Build()),
+              nullptr);
   }
   EXPECT_LE(worker_.reassembly.held, kReassemblyPacketsMax);
   EXPECT_EQ(worker_.reassembly.held + drops(DropReason::kReassemblyFailed),
             2u * kReassemblyPacketsMax);
+}
+
+// A host that floods has its share and no more: others are reassembled all the while, and once its
+// pieces are given up or whole it has its share again.
+TEST_F(ReassembleTest, FloodOfOneSourceLeavesRoomForOthers) {
+  constexpr uint16_t kFlood = 10000;
+  for (uint16_t id = 0; id < kFlood; ++id) {
+    EXPECT_EQ(Feed(Piece(id, 0, true, Bytes(8, 1))), nullptr);
+  }
+  EXPECT_EQ(worker_.reassembly.held, kFragmentsPerSourceMax);
+  EXPECT_EQ(drops(DropReason::kReassemblySource), kFlood - kFragmentsPerSourceMax);
+  for (uint8_t host = 1; host < 200; ++host) {
+    const auto piece = [&](uint16_t offset, bool more) {
+      return Ip(IpAddress::V4(0x0a000000u + host), Address("203.0.113.1"))
+          .Id(5)
+          .Fragment(offset, more)
+          .Protocol(99)
+          .Payload(Bytes(8, 1))
+          .Build();
+    };
+    const bool same_share = Feed(piece(0, true)) == nullptr && worker_.reassembly.held == 64;
+    if (same_share) continue;  // one in 4096 meets the flood's counter
+    EXPECT_NE(Feed(piece(8, false)), nullptr);
+  }
+  EXPECT_LE(drops(DropReason::kReassemblySource), kFlood - kFragmentsPerSourceMax + 8u);
+  worker_.now_tsc += 2 * kReassemblyTimeoutSeconds * kHz;
+  ExpireFragments(worker_);
+  for (uint16_t id = 0; id < 2 * kFragmentsPerSourceMax; ++id) {
+    EXPECT_EQ(Feed(Piece(id, 0, true, Bytes(8, 1))), nullptr);
+    EXPECT_NE(Feed(Piece(id, 8, false, Bytes(8, 1))), nullptr);
+  }
+}
+
+// In its /64 a host may have any address.
+TEST_F(ReassembleTest, AnIpv6SourceIsItsNetwork) {
+  for (uint64_t host = 1; host <= 2 * kFragmentsPerSourceMax; ++host) {
+    EXPECT_EQ(Feed(Ip(Address("2001:db8:1::").Plus(host), Address("2001:db8::1"))
+                       .Protocol(44)
+                       .Payload(Bytes{99, 0, 0, 1, 0, 0, 0, 7})
+                       .Payload(Bytes(8, 1))
+                       .Build()),
+              nullptr);
+  }
+  EXPECT_EQ(worker_.reassembly.held, kFragmentsPerSourceMax);
+  EXPECT_EQ(drops(DropReason::kReassemblySource), kFragmentsPerSourceMax);
 }
 
 // IPv6, with the fragment header where librte_ip_frag looks for it; elsewhere it is refused.

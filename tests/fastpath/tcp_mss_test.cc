@@ -63,15 +63,15 @@ TEST(TcpMss, LowersTheOptionAndKeepsTheChecksumRight) {
 
 TEST(TcpMss, LeavesAllElseAlone) {
   for (const Bytes& packet : {
-           Syn("020404b0"),                  // 1200 already
-           Syn("02040218"),                  // less
-           Syn("020405b4", 0x10),            // no SYN
-           Syn("01010101"),                  // no option
-           Syn("00000000 020405b4"),         // behind the end of options
-           Syn("020305b4"),                  // of a length that it does not have
+           Syn("020404b0"),                    // 1200 already
+           Syn("02040218"),                    // less
+           Syn("020405b4", 0x10),              // no SYN
+           Syn("01010101"),                    // no option
+           Syn("00000000 020405b4"),           // behind the end of options
+           Syn("020305b4"),                    // of a length that it does not have
            Syn("080a0000 00000000 00000204"),  // inside of another
-           Syn("01010102"),                  // cut
-           Syn("03000204 05b40000"),         // behind one without length
+           Syn("01010102"),                    // cut
+           Syn("03000204 05b40000"),           // behind one without length
        }) {
     EXPECT_EQ(Clamped(packet, 1200), packet);
   }

@@ -262,8 +262,7 @@ TEST(ConfigTest, PoliciesSayHowPacketsAreHandled) {
   const auto error = [&](const char* keys) {
     return std::string(Parse(policy(keys)).status().message());
   };
-  EXPECT_EQ(error("df: keep"),
-            "gw.yaml:3: policies[0].df: found 'keep', want copy, set or clear");
+  EXPECT_EQ(error("df: keep"), "gw.yaml:3: policies[0].df: found 'keep', want copy, set or clear");
   EXPECT_EQ(error("dscp: 64"),
             "gw.yaml:3: policies[0].dscp: found '64', want copy, a number from 0 to 63, or cs0 to "
             "cs7, af11 to af43, ef, va, le");
@@ -272,8 +271,9 @@ TEST(ConfigTest, PoliciesSayHowPacketsAreHandled) {
             "gw.yaml:3: policies[0].fragment: found 'never', want before or after (encryption)");
   EXPECT_EQ(error("tcp_mss: 50"),
             "gw.yaml:3: policies[0].tcp_mss: found '50', want a number from 88 to 9000");
-  EXPECT_EQ(Parse(absl::StrCat(ports, "  - {action: bypass, local: [10.0.0.0/8], "
-                                      "remote: [10.0.0.0/8], df: set}\n"))
+  EXPECT_EQ(Parse(absl::StrCat(ports,
+                               "  - {action: bypass, local: [10.0.0.0/8], "
+                               "remote: [10.0.0.0/8], df: set}\n"))
                 .status()
                 .message(),
             "gw.yaml:3: policies[0].df: found it under a policy that does not protect, want "
