@@ -13,6 +13,7 @@ namespace sekisho::fastpath {
   X(kEthernetNotForUs, "ethernet-not-for-us",                                                     \
     "for another MAC address, or unicast IP to a group's")                                        \
   X(kEthernetUnknownType, "ethernet-unknown-type", "EtherType other than IPv4, IPv6, ARP")        \
+  X(kEthernetVlan, "ethernet-vlan", "of another VLAN than the port's, or of none")                \
   X(kArpMalformed, "arp-malformed", "ARP packet that is cut, or not Ethernet and IPv4")           \
   X(kArpNotForUs, "arp-not-for-us", "ARP request for an address that is not ours")                \
   X(kIpv4Malformed, "ipv4-malformed", "IPv4 header cut, or with lengths or version that lie")     \

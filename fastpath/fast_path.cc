@@ -222,6 +222,8 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
     port.device = ports[i].device();
     port.side = config.ports[i].side;
     port.mtu = config.ports[i].mtu;
+    port.vlan = config.ports[i].vlan;
+    port.vlan_offload = ports[i].writes_vlan_tags();
     port.reverse_path = config.ports[i].reverse_path;
     port.mac = ports[i].mac();
     if (port.side == PortSide::kHost) worker.host = {PortId{static_cast<uint16_t>(i)}, {}};

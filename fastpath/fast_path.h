@@ -44,6 +44,7 @@ struct PortConfig {
   PortSide side = PortSide::kOutside;
   std::vector<InterfaceAddress> addresses;
   uint16_t mtu = 1500;  // of IP packets
+  uint16_t vlan = 0;    // IEEE 802.1Q: its frames have this tag, 1 to 4094; 0: none
   // Outside: nothing comes in in clear from an address to which we would send by an inside port
   // (RFC 2827).
   bool reverse_path = true;

@@ -296,12 +296,33 @@ bool IsForGroup(rte_mbuf* mbuf, const PacketContext& context) {
   return destination.is_multicast() || destination.is_broadcast();
 }
 
+// IEEE 802.1Q. A tag of VLAN 0 says only how urgent the frame is: it is as good as untagged.
+DropReason TakeOffTag(rte_mbuf* mbuf, uint16_t vlan) {
+  constexpr uint16_t kVlanMask = 0x0fff;
+  constexpr size_t kAddressesBytes = 12;
+  uint16_t found = 0;
+  uint8_t* frame = DataOf(mbuf);
+  if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
+    found = mbuf->vlan_tci & kVlanMask;
+  } else if (LoadBigEndian<uint16_t>(frame + kAddressesBytes) == RTE_ETHER_TYPE_VLAN) {
+    if (mbuf->data_len < kEthernetHeaderBytes + kVlanTagBytes) {
+      return DropReason::kEthernetTruncated;
+    }
+    found = LoadBigEndian<uint16_t>(frame + kEthernetHeaderBytes) & kVlanMask;
+    std::memmove(frame + kVlanTagBytes, frame, kAddressesBytes);
+    StripFront(mbuf, kVlanTagBytes);
+  }
+  return found == vlan ? DropReason::kNone : DropReason::kEthernetVlan;
+}
+
 }  // namespace
 
-bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, PacketContext& context) {
+bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, uint16_t vlan, PacketContext& context) {
   if (mbuf->data_len < kEthernetHeaderBytes) {
     return Fail(context, DropReason::kEthernetTruncated);
   }
+  const DropReason tag = TakeOffTag(mbuf, vlan);
+  if (tag != DropReason::kNone) return Fail(context, tag);
   const auto* ethernet = HeaderAt<rte_ether_hdr>(mbuf);
   const uint8_t* destination = ethernet->dst_addr.addr_bytes;
   if ((destination[0] & 1) == 0 && std::memcmp(destination, mac.data(), mac.size()) != 0) {

@@ -16,11 +16,13 @@ inline constexpr int kIpv6ExtensionHeadersMax = 8;
 // Of one packet; what is for us below that is not ours to unwrap.
 inline constexpr uint8_t kIpsecLayersMax = 4;
 inline constexpr size_t kEthernetHeaderBytes = 14;
+inline constexpr size_t kVlanTagBytes = 4;
 inline constexpr size_t kNonEspMarkerBytes = 4;  // RFC 3948, 2.2
 
 // Takes a received frame apart as far as Ethernet: the data then starts at the IP header or the ARP
-// packet, and for IP the rest is ParseIp()'s. `mac` is the port's. Sets kind to kArp for ARP.
-bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, PacketContext& context);
+// packet, and for IP the rest is ParseIp()'s. `mac` and `vlan` (0: none) are the port's: a tag is
+// taken off, also before what stands in the headroom then. Sets kind to kArp for ARP.
+bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, uint16_t vlan, PacketContext& context);
 
 // Requires: the data starts at what should be an IP header, in one segment. Checks IPv4 (options)
 // or IPv6 (extension headers) and what carries ports, cuts off what stands after the IP packet's

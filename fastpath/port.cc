@@ -64,7 +64,10 @@ absl::Status Port::Configure(const PortConfig& config, uint32_t queues_wanted,
     return absl::FailedPreconditionError(absl::StrCat(
         "port ", config.name, ": device ", config.device, ": has no queues to receive and send"));
   }
-  const rte_eth_conf conf = ConfigurationOf(info, queues_);
+  rte_eth_conf conf = ConfigurationOf(info, queues_);
+  writes_vlan_tags_ =
+      config.vlan != 0 && (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
+  if (writes_vlan_tags_) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
   if (const int error = rte_eth_dev_configure(device_, queues_, queues_, &conf); error != 0) {
     return Failed(config, "cannot be configured", error);
   }
@@ -109,6 +112,7 @@ Port::Port(Port&& other) noexcept
     : device_(std::exchange(other.device_, kNoDevice)),
       started_(std::exchange(other.started_, false)),
       queues_(other.queues_),
+      writes_vlan_tags_(other.writes_vlan_tags_),
       mac_(other.mac_),
       driver_(std::move(other.driver_)) {}
 

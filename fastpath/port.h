@@ -32,6 +32,8 @@ class Port {
   uint16_t queues() const { return queues_; }
   const MacAddress& mac() const { return mac_; }
   const std::string& driver() const { return driver_; }
+  // Of packets with RTE_MBUF_F_TX_VLAN. Only asked for where the port has a VLAN.
+  bool writes_vlan_tags() const { return writes_vlan_tags_; }
   bool LinkIsUp() const;
   uint32_t LinkMbps() const;  // 0: unknown
 
@@ -44,6 +46,7 @@ class Port {
   uint16_t device_ = kNoDevice;
   bool started_ = false;
   uint16_t queues_ = 0;
+  bool writes_vlan_tags_ = false;
   MacAddress mac_ = {};
   std::string driver_;
 };

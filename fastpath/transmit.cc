@@ -67,6 +67,22 @@ bool MayFragment(rte_mbuf* mbuf, const PacketContext& context) {
   for (size_t i = 0; i < count; ++i) SendToNeighbour(worker, pieces[i], hop);
 }
 
+// IEEE 802.1Q, priority 0.
+bool AddTag(const WorkerPort& out, rte_mbuf* mbuf) {
+  if (out.vlan_offload) {
+    mbuf->vlan_tci = out.vlan;
+    mbuf->ol_flags |= RTE_MBUF_F_TX_VLAN;
+    return true;
+  }
+  constexpr size_t kAddressesBytes = 12;
+  auto* frame = reinterpret_cast<uint8_t*>(rte_pktmbuf_prepend(mbuf, kVlanTagBytes));
+  if (frame == nullptr) return false;
+  std::memmove(frame, frame + kVlanTagBytes, kAddressesBytes);
+  StoreBigEndian<uint16_t>(frame + kAddressesBytes, RTE_ETHER_TYPE_VLAN);
+  StoreBigEndian<uint16_t>(frame + kEthernetHeaderBytes, out.vlan);
+  return true;
+}
+
 void FlushPort(Worker& worker, WorkerPort& port) {
   const uint16_t count = port.waiting_count;
   if (count == 0) return;
@@ -130,6 +146,7 @@ void SendFrame(Worker& worker, PortId port, rte_mbuf* mbuf) {
     ContextOf(mbuf).port_out = port;
     return HandOverTo(worker, out.sender, HandOverStage::kTransmit, mbuf);
   }
+  if (out.vlan != 0 && !AddTag(out, mbuf)) return Drop(worker, mbuf, DropReason::kBug);
   out.waiting[out.waiting_count++] = mbuf;
   if (out.waiting_count == kTransmitBufferMax) FlushPort(worker, out);
 }

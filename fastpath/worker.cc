@@ -60,7 +60,7 @@ void Parse(Worker& worker, PortId port, Burst burst, PacketList& parsed) {
       Drop(worker, mbuf, DropReason::kNoMbuf);
       continue;
     }
-    if (ParseFrame(mbuf, in.mac, context) && Classify(worker, in, mbuf)) {
+    if (ParseFrame(mbuf, in.mac, in.vlan, context) && Classify(worker, in, mbuf)) {
       parsed.Add(mbuf);
     } else {
       Drop(worker, mbuf, context.reason);

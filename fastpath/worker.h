@@ -44,6 +44,8 @@ struct WorkerPort {
   WorkerId sender{};
   PortSide side = PortSide::kOutside;
   uint16_t mtu = 0;
+  uint16_t vlan = 0;          // 0: untagged
+  bool vlan_offload = false;  // the device writes the tag
   bool reverse_path = false;
   MacAddress mac = {};
   bool link_down = false;      // sampled with the housekeeping, not per packet

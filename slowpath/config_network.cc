@@ -21,6 +21,12 @@ absl::StatusOr<uint16_t> ParseMtu(const std::string& text) {
   return static_cast<uint16_t>(*mtu);
 }
 
+absl::StatusOr<uint16_t> ParseVlan(const std::string& text) {
+  const absl::StatusOr<uint64_t> vlan = ParseNumber(text, 1, 4094);
+  if (!vlan.ok()) return vlan.status();
+  return static_cast<uint16_t>(*vlan);
+}
+
 absl::StatusOr<bool> ParseReversePath(absl::string_view text) {
   if (text == "strict") return true;
   if (text == "off") return false;
@@ -41,6 +47,7 @@ PortSettings ReadPort(const std::string& name, const ConfigNode& node) {
   }
   map.ReadList("addresses", InterfaceAddress::Parse, port.port.addresses);
   map.Read("mtu", ParseMtu, port.port.mtu);
+  map.Read("vlan", ParseVlan, port.port.vlan);
   map.Read("reverse_path", ParseReversePath, port.port.reverse_path);
   const bool has_v6 = std::any_of(port.port.addresses.begin(), port.port.addresses.end(),
                                   [](const auto& ours) { return ours.address.is_v6(); });

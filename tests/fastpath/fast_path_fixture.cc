@@ -67,6 +67,7 @@ Gateway::Gateway(const Options& options) {
                             .side = outside ? PortSide::kOutside : PortSide::kInside,
                             .addresses = outside ? options.outside : options.inside,
                             .mtu = options.mtu,
+                            .vlan = outside ? options.vlan : uint16_t{0},
                             .reverse_path = options.reverse_path});
   }
   if (options.host) {

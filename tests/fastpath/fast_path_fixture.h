@@ -27,6 +27,7 @@ class Gateway {
     bool host = false;
     uint32_t flows_max = 1024;
     bool reverse_path = true;
+    uint16_t vlan = 0;  // of the outside port
     std::vector<std::string> crypto_devices = {"crypto_openssl0"};
     uint32_t workers = DefaultWorkers();
     uint16_t queues = 1;  // of each port

@@ -448,6 +448,64 @@ TEST_F(ForwardTest, GatewayChangesWithTheTables) {
             "2001:db8:113::f");
 }
 
+// IEEE 802.1Q on the outside port: its frames have its tag, in and out; all others are dropped
+// under a name. The inside port knows no VLAN.
+TEST_F(ForwardTest, VlanPortTakesAndSendsItsOwnTagOnly) {
+  Gateway::Options options = SiteOptions();
+  options.vlan = 100;
+  Gateway& tagged = AddGateway(options);
+  SetTables(tagged, {MakePolicy(PolicyAction::kBypass, "0.0.0.0/0", "0.0.0.0/0")});
+  const auto frame = [&](PortId port, const char* tag, const Bytes& packet) {
+    Bytes bytes = Ethernet(tagged.mac(port), kHostMac).Build();
+    bytes.resize(12);
+    const Bytes added = FromHex(tag);
+    bytes.insert(bytes.end(), added.begin(), added.end());
+    bytes.insert(bytes.end(), {0x08, 0x00});
+    bytes.insert(bytes.end(), packet.begin(), packet.end());
+    return bytes;
+  };
+  const Bytes in = Ipv4("198.51.100.9", "10.10.0.5").Udp(1, 2).Payload(30).Build();
+  tagged.Receive(kOutsidePort, frame(kOutsidePort, "", in));
+  tagged.Receive(kOutsidePort, frame(kOutsidePort, "8100 0065", in));
+  tagged.Receive(kOutsidePort, frame(kOutsidePort, "8100 0000", in));
+  tagged.Receive(kInsidePort, frame(kInsidePort, "8100 0064", in));
+  tagged.Run();
+  EXPECT_FALSE(tagged.Sent(kInsidePort).has_value());
+  EXPECT_EQ(tagged.drops(DropReason::kEthernetVlan), 4u);
+  tagged.Receive(kOutsidePort, frame(kOutsidePort, "8100 e064", in));  // its priority is no matter
+  tagged.Run();
+  EXPECT_TRUE(tagged.SentIp(kInsidePort).has_value());
+  Bytes cut = frame(kOutsidePort, "8100", {});
+  cut.resize(16);
+  tagged.Receive(kOutsidePort, cut);
+  tagged.Run();
+  EXPECT_EQ(tagged.drops(DropReason::kEthernetTruncated), 1u);
+
+  // A tag of VLAN 0 is none.
+  const Bytes out = Ipv4("10.10.0.6", "198.51.100.9").Udp(1, 2).Payload(30).Build();
+  tagged.Receive(kInsidePort, frame(kInsidePort, "8100 6000", out));
+  tagged.Run();
+  const std::optional<Bytes> sent = tagged.Sent(kOutsidePort);
+  ASSERT_TRUE(sent.has_value());
+  EXPECT_EQ(Bytes(sent->begin() + 12, sent->begin() + 18), FromHex("8100 0064 0800"));
+  EXPECT_EQ(Bytes(sent->begin() + 18, sent->begin() + 18 + static_cast<ptrdiff_t>(out.size())),
+            Ipv4("10.10.0.6", "198.51.100.9").Ttl(63).Udp(1, 2).Payload(30).Build());
+  EXPECT_EQ(Bytes(sent->begin(), sent->begin() + 6), Bytes(kHostMac.begin(), kHostMac.end()));
+
+  // ARP is answered under the tag.
+  const MacAddress mac = tagged.mac(kOutsidePort);
+  Bytes arp = FromHex(
+      "ffffffffffff 020000000077 8100 0064 0806 0001 0800 06 04 0001"
+      "020000000077 cb007109 000000000000 cb007101");
+  tagged.Receive(kOutsidePort, arp);
+  tagged.Run();
+  const std::optional<Bytes> answer = tagged.Sent(kOutsidePort);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(Bytes(answer->begin() + 12, answer->begin() + 18), FromHex("8100 0064 0806"));
+  EXPECT_EQ(Bytes(answer->begin() + 6, answer->begin() + 12), Bytes(mac.begin(), mac.end()));
+  EXPECT_EQ((*answer)[25], 2);
+}
+
 // Tables that no worker took up yet are not piled up without end.
 TEST_F(ForwardTest, SetTablesWithoutRoundsIsRefusedInTheEnd) {
   absl::Status status;

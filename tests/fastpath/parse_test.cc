@@ -292,7 +292,7 @@ TEST(ParseTest, EthernetTypeAndVersionMustAgree) {
                            .Patch(12, {0x86, 0xdd})
                            .BuildMbuf();
   PacketContext context = {};
-  EXPECT_FALSE(ParseFrame(mbuf.get(), kOwnMac, context));
+  EXPECT_FALSE(ParseFrame(mbuf.get(), kOwnMac, /*vlan=*/0, context));
 }
 
 // No flipped bit of a good packet of any kind crashes, or is read beyond its end.

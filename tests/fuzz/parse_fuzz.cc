@@ -44,8 +44,8 @@ void Parse(const uint8_t* bytes, size_t size, bool frame) {
   buffer.mbuf.nb_segs = 1;
   PacketContext context = {};
   context.decapsulated = !frame;
-  const bool parsed =
-      frame ? ParseFrame(&buffer.mbuf, kOwnMac, context) : ParseIp(&buffer.mbuf, context);
+  const bool parsed = frame ? ParseFrame(&buffer.mbuf, kOwnMac, /*vlan=*/0, context)
+                            : ParseIp(&buffer.mbuf, context);
   if (parsed && context.kind != PacketKind::kArp) ClassifyLocal(&buffer.mbuf, local, context);
 }
 

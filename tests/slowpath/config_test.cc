@@ -218,6 +218,20 @@ TEST(ConfigTest, ReadsPoliciesInOrder) {
   EXPECT_EQ(config->policies[2].action, fastpath::PolicyAction::kDiscard);
 }
 
+TEST(ConfigTest, PortsMayHaveAVlanAndNoReversePath) {
+  const auto parse = [](const char* keys) {
+    return Parse(absl::StrCat("ports: {wan: {device: net_null1, side: outside, ", keys, "}}"));
+  };
+  EXPECT_EQ(parse("mtu: 1400")->ports[0].port.vlan, 0);
+  EXPECT_TRUE(parse("mtu: 1400")->ports[0].port.reverse_path);
+  EXPECT_EQ(parse("vlan: 100")->ports[0].port.vlan, 100);
+  EXPECT_FALSE(parse("reverse_path: off")->ports[0].port.reverse_path);
+  EXPECT_EQ(parse("vlan: 4095").status().message(),
+            "gw.yaml:1: ports.wan.vlan: found '4095', want a number from 1 to 4094");
+  EXPECT_EQ(parse("reverse_path: loose").status().message(),
+            "gw.yaml:1: ports.wan.reverse_path: found 'loose', want strict or off");
+}
+
 TEST(ConfigTest, PoliciesMayStandOnSomePorts) {
   const auto config = Parse(R"(
 ports:
