@@ -111,7 +111,7 @@ void HandOverToSaOwners(Worker& worker, Burst burst, PacketList& own) {
 void ProtectOwn(Worker& worker, Burst burst) {
   Submission submission(worker);
   for (rte_mbuf* mbuf : burst) {
-    const PacketContext& context = ContextOf(mbuf);
+    PacketContext& context = ContextOf(mbuf);
     const OutboundSa& sa = *context.outbound_sa;
     const uint16_t mtu = PathMtuOf(sa, PortAt(worker, context.next_hop->port).mtu, worker.now_tsc);
     context.path_mtu = mtu;
