@@ -6,6 +6,7 @@ transfer.py serve PORT
 transfer.py datagrams ADDRESS PORT [--bytes N]
     sends 20 datagrams of N bytes; each must come back as it was; exit status 1 if one does not
 transfer.py up|down ADDRESS PORT [--bytes N] [--seconds S] [--rate MBIT]
+        [--source ADDRESS]
     sends (up) or fetches (down) at least N bytes for at least S seconds, at most at MBIT/s, and
     prints 'ok N bytes, S s, R Mbit/s, N retransmitted, sha256 ...'; exit status 1 if what arrived is
     not what was sent
@@ -120,7 +121,8 @@ def datagrams(options):
 
 
 def transfer(options):
-    connection = socket.create_connection((options.address, options.port), timeout=TIMEOUT)
+    source = (options.source, 0) if options.source else None
+    connection = socket.create_connection((options.address, options.port), TIMEOUT, source)
     with connection, connection.makefile('rb') as stream:
         connection.sendall(
             f'{options.way} {options.bytes} {options.seconds} {options.rate}\n'.encode())
@@ -149,6 +151,7 @@ def main():
         one.add_argument('--bytes', type=int, default=1)
         one.add_argument('--seconds', type=float, default=0)
         one.add_argument('--rate', type=float, default=0)
+        one.add_argument('--source', help='address to send from')
     options = parser.parse_args()
     if options.way == 'serve':
         serve(options.port)

@@ -34,6 +34,9 @@ gateway_start() {
   gateway_stop
   rm -rf "${dir:?}"
   gateway_configure
+  # Another driver may give its ports other MAC addresses.
+  ip_ns outside neigh flush dev to-gateway
+  ip_ns inside neigh flush dev lan0
   process_start "$dir" ip netns exec "${NS}gateway" "$SEKISHO" --no-console "$dir/sekisho.yaml"
   wait_for 30 gateway_answers || fail "sekisho does not answer: $(gateway_error)"
   process_alive "$dir" || fail "sekisho did not start: $(gateway_error)"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 DESCRIPTION="Linux: two users behind one NAT, virtual addresses, TCP both ways at once"
 PEER=linux
+PORTS=pcap
 VIPS=0.0.0.0,::
 REMOTE_TS=$LAN4_NET,$LAN6_NET
 

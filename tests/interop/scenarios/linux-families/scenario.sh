@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 DESCRIPTION="Linux: IPv4 and IPv6 in IPv4 and IPv6, each in a Child SA of its own, and both in one"
 PEER=linux
+PORTS=pcap
 
 run() {
   client_start linux

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 DESCRIPTION="Linux: each ESP suite in a tunnel over IPv4 and IPv6, with and without ESN"
 PEER=linux
+PORTS=pcap
 REMOTE_TS=$LAN4_NET,$LAN6_NET
 TCP_BYTES=100000
 SUITES=(

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 DESCRIPTION="Linux: ESP in UDP, forced by the peer, over IPv4 and IPv6"
 PEER=linux
+PORTS=pcap
 ENCAP=yes
 REMOTE_TS=$LAN4_NET,$LAN6_NET
 
