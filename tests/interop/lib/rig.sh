@@ -32,6 +32,8 @@ PATIENCE=${PATIENCE:-1}
 . "$INTEROP/lib/image.sh"
 # shellcheck source=guest.sh
 . "$INTEROP/lib/guest.sh"
+# shellcheck source=manual.sh
+. "$INTEROP/lib/manual.sh"
 # shellcheck source=sanitizer.sh
 . "$INTEROP/lib/sanitizer.sh"
 # shellcheck source=gateway.sh
