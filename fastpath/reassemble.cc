@@ -22,14 +22,19 @@ namespace {
 
 constexpr uint32_t kBucketEntries = 16;
 
-// What the table gave up in the meantime, under `reason`.
+// What the table gave up in the meantime, under `reason`. Where it found a hole when it had begun to
+// join, some pieces hang together.
 void DropGivenUp(Worker& worker, DropReason reason) {
   rte_ip_frag_death_row& row = worker.reassembly.given_up;
   for (uint32_t i = 0; i < row.cnt; ++i) {
-    --worker.reassembly.held_by_source[ContextOf(row.row[i]).fragment_source];
+    const PacketContext& context = ContextOf(row.row[i]);
+    const uint16_t pieces = row.row[i]->nb_segs;
+    uint16_t& of_source = worker.reassembly.held_by_source[context.fragment_source];
+    of_source = static_cast<uint16_t>(of_source - pieces);
+    worker.reassembly.held -= pieces;
+    CountDrops(worker, context.port_in, reason, pieces - 1u);
     Drop(worker, row.row[i], reason);
   }
-  worker.reassembly.held -= row.cnt;
   row.cnt = 0;
 }
 
