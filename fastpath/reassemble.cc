@@ -22,8 +22,8 @@ namespace {
 
 constexpr uint32_t kBucketEntries = 16;
 
-// What the table gave up in the meantime, under `reason`. Where it found a hole when it had begun to
-// join, some pieces hang together.
+// What the table gave up in the meantime, under `reason`. Where it found a hole when it had begun
+// to join, some pieces hang together.
 void DropGivenUp(Worker& worker, DropReason reason) {
   rte_ip_frag_death_row& row = worker.reassembly.given_up;
   for (uint32_t i = 0; i < row.cnt; ++i) {
