@@ -19,10 +19,11 @@ std::string ShowLeases(const StatusView& view);
 std::string ShowLeasesJson(const StatusView& view);
 
 std::string ShowIkeSas(const StatusView& view);
+std::string ShowIkeSasJson(const StatusView& view);
 std::string ShowChildSas(const StatusView& view);
 std::string ShowChildSasJson(const StatusView& view);
 std::string ShowSas(const StatusView& view);  // IKE SAs in full with their Child SAs; manual SAs
-std::string ShowSasJson(const StatusView& view);  // of ShowIkeSas() too
+std::string ShowSasJson(const StatusView& view);
 
 std::string ShowPolicies(const StatusView& view);
 std::string ShowPoliciesJson(const StatusView& view);

@@ -136,6 +136,33 @@ Json AddressJson(const std::optional<IpAddress>& address) {
   return address.has_value() ? Json(address->ToString()) : Json(nullptr);
 }
 
+Json IkeSasJson(const StatusView& view) {
+  Json list = Json::array();
+  for (const ike::IkeSaInfo& sa : view.IkeSas()) {
+    Json children = Json::array();
+    for (const ike::ChildSaInfo& child : sa.children) children.push_back(ChildJson(view, child));
+    list.push_back({{"id", static_cast<uint64_t>(sa.id)},
+                    {"connection", sa.connection},
+                    {"state", sa.state},
+                    {"initiator", sa.initiator},
+                    {"initiator_spi", IkeSpiText(sa.initiator_spi)},
+                    {"responder_spi", IkeSpiText(sa.responder_spi)},
+                    {"local", sa.local.ToString()},
+                    {"remote", sa.remote.ToString()},
+                    {"local_identity", sa.local_identity},
+                    {"remote_identity", sa.remote_identity},
+                    {"suite", sa.suite.ToString()},
+                    {"local_behind_nat", sa.local_behind_nat},
+                    {"remote_behind_nat", sa.remote_behind_nat},
+                    {"virtual_ipv4", AddressJson(sa.virtual_ipv4)},
+                    {"virtual_ipv6", AddressJson(sa.virtual_ipv6)},
+                    {"established_at", TimeJson(sa.established_at)},
+                    {"rekey_at", TimeJson(sa.rekey_at)},
+                    {"child_sas", std::move(children)}});
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string ShowIkeSas(const StatusView& view) {
@@ -216,31 +243,10 @@ std::string ShowSas(const StatusView& view) {
   return text.empty() ? "no SAs\n" : text;
 }
 
+std::string ShowIkeSasJson(const StatusView& view) { return Dump({{"ike_sas", IkeSasJson(view)}}); }
+
 std::string ShowSasJson(const StatusView& view) {
-  Json list = Json::array();
-  for (const ike::IkeSaInfo& sa : view.IkeSas()) {
-    Json children = Json::array();
-    for (const ike::ChildSaInfo& child : sa.children) children.push_back(ChildJson(view, child));
-    list.push_back({{"id", static_cast<uint64_t>(sa.id)},
-                    {"connection", sa.connection},
-                    {"state", sa.state},
-                    {"initiator", sa.initiator},
-                    {"initiator_spi", IkeSpiText(sa.initiator_spi)},
-                    {"responder_spi", IkeSpiText(sa.responder_spi)},
-                    {"local", sa.local.ToString()},
-                    {"remote", sa.remote.ToString()},
-                    {"local_identity", sa.local_identity},
-                    {"remote_identity", sa.remote_identity},
-                    {"suite", sa.suite.ToString()},
-                    {"local_behind_nat", sa.local_behind_nat},
-                    {"remote_behind_nat", sa.remote_behind_nat},
-                    {"virtual_ipv4", AddressJson(sa.virtual_ipv4)},
-                    {"virtual_ipv6", AddressJson(sa.virtual_ipv6)},
-                    {"established_at", TimeJson(sa.established_at)},
-                    {"rekey_at", TimeJson(sa.rekey_at)},
-                    {"child_sas", std::move(children)}});
-  }
-  return Dump({{"ike_sas", list}, {"manual_sas", ManualJson(view)}});
+  return Dump({{"ike_sas", IkeSasJson(view)}, {"manual_sas", ManualJson(view)}});
 }
 
 }  // namespace sekisho::slowpath

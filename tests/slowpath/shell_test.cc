@@ -65,6 +65,7 @@ TEST_F(RunCommandTest, ShowsIkeSas) {
   EXPECT_THAT(text, HasSubstr("198.51.100.77:4500  client1.example.org  10.99.0.1"));
   EXPECT_THAT(text, HasSubstr("12m 3s"));
   EXPECT_THAT(Json("show ike-sas"), HasSubstr("\"remote_identity\": \"client1.example.org\""));
+  EXPECT_THAT(Json("show ike-sas"), testing::Not(HasSubstr("manual_sas")));
 }
 
 TEST_F(RunCommandTest, ShowsChildSasWithTraffic) {

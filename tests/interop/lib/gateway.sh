@@ -12,6 +12,18 @@ scenario_file() {
   return 1
 }
 
+# The gateway's ports: PORTS is af_packet or pcap. net_af_packet has the kernel put IPv4 fragments
+# together, and then hands over what fits into one of its frames; net_pcap shows what was on the wire.
+# shellcheck disable=SC2034
+gateway_devices() {
+  if [[ $PORTS == pcap ]]; then
+    WAN_DEVICE=net_pcap0,rx_iface_in=gw-wan,tx_iface=gw-wan
+    LAN_DEVICE=net_pcap1,rx_iface_in=gw-lan,tx_iface=gw-lan
+  else
+    WAN_DEVICE=net_af_packet0,iface=gw-wan LAN_DEVICE=net_af_packet1,iface=gw-lan
+  fi
+}
+
 # The configuration is the machine's part (ports, routes, memory), the same for all, followed by the
 # scenario's part (pools, secrets, connections, policies).
 gateway_configure() {
@@ -19,6 +31,7 @@ gateway_configure() {
   mkdir -p "$DIR"
   chmod 700 "$DIR"
   (umask 077 && : >"$DIR/sekisho.yaml") # it holds secrets
+  gateway_devices
   render "$INTEROP/defaults/machine.yaml" >"$DIR/sekisho.yaml"
   render "$(scenario_file sekisho.yaml)" >>"$DIR/sekisho.yaml"
   if [[ -n $CORES ]]; then echo "workers: {cores: [$CORES]}" >>"$DIR/sekisho.yaml"; fi

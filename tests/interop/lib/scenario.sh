@@ -9,7 +9,7 @@
 #   IKE, ESP, VIPS, REMOTE_TS, REMOTE, ...  what @NAMES@ in the templates stand for
 #   CORES         of sekisho's workers, "0, 1"; default $SEKISHO_CORES, or what sekisho takes by itself
 #   PEER          linux: the clients are in the guest (lib/guest.sh), defaults are in defaults/linux
-#   PORTS         pcap: where IPv4 fragments reach the gateway, see scenario_devices
+#   PORTS         pcap: where IPv4 fragments reach the gateway, see lib/gateway.sh
 #   SKIP          when set: why this can't be tried here
 #
 # After every story: the gateway still runs, its packets are all accounted for, and nothing inner was
@@ -43,19 +43,6 @@ scenario_load() { # NAME
   scenario_defaults "$1"
   # shellcheck disable=SC1090
   . "$INTEROP/scenarios/$1/scenario.sh"
-  scenario_devices
-}
-
-# The gateway's ports: PORTS is af_packet or pcap. net_af_packet has the kernel put IPv4 fragments
-# together, and then hands over what fits into one of its frames; net_pcap shows what was on the wire.
-# shellcheck disable=SC2034
-scenario_devices() {
-  if [[ $PORTS == pcap ]]; then
-    WAN_DEVICE=net_pcap0,rx_iface_in=gw-wan,tx_iface=gw-wan
-    LAN_DEVICE=net_pcap1,rx_iface_in=gw-lan,tx_iface=gw-lan
-  else
-    WAN_DEVICE=net_af_packet0,iface=gw-wan LAN_DEVICE=net_af_packet1,iface=gw-lan
-  fi
 }
 
 scenario_list() {
