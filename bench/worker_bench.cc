@@ -5,6 +5,7 @@
 #include <rte_ring.h>
 
 #include <array>
+#include <string>
 #include <vector>
 
 #include "common/check.h"
@@ -23,10 +24,14 @@ class RunningFastPath {
   explicit RunningFastPath(uint32_t workers) {
     EnsureEal();
     SEKISHO_CHECK(CreateVdev("crypto_aesni_mb7"));
-    wire_ = rte_ring_create("bench", 64, SOCKET_ID_ANY, 0);
-    SEKISHO_CHECK(rte_eth_from_ring(wire_) >= 0);
+    // DPDK remembers the ports that there were.
+    static int instances = 0;
+    const std::string name = "bench" + std::to_string(++instances);
+    wire_ = rte_ring_create(name.c_str(), 64, SOCKET_ID_ANY, 0);
+    SEKISHO_CHECK(wire_ != nullptr);
+    SEKISHO_CHECK(rte_eth_from_rings(name.c_str(), &wire_, 1, &wire_, 1, 0) >= 0);
     FastPathConfig config;
-    config.ports.push_back({.name = "wan", .device = "net_ring_bench"});
+    config.ports.push_back({.name = "wan", .device = "net_ring_" + name});
     for (uint32_t i = 1; i <= workers; ++i) config.worker_lcores.push_back(i);
     config.crypto_devices = {"crypto_aesni_mb7"};
     config.inbound_sas_max = config.outbound_sas_max = 4 * kSas;
