@@ -28,6 +28,7 @@ namespace sekisho::fastpath {
   X(kIpFragment, "ip-fragment", "fragment in transit, whose ports cannot be seen by a policy")    \
   X(kReassemblyFailed, "reassembly-failed", "fragments for us that overlap or are malformed")     \
   X(kReassemblyTimeout, "reassembly-timeout", "fragments for us of which some never came")        \
+  X(kReassemblyFull, "reassembly-full", "fragments that had to make room for newer ones")         \
   X(kReassemblySource, "reassembly-source", "fragment of a source of which as many wait as may")  \
   X(kUdpMalformed, "udp-malformed", "UDP header cut, length that lies, or wrong checksum")        \
   X(kIcmpMalformed, "icmp-malformed", "ICMP message cut or with a wrong checksum")                \

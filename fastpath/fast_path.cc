@@ -49,7 +49,7 @@ absl::Status NoMemoryFor(absl::string_view what) {
 rte_mempool* MakePool(const std::string& name, unsigned count, size_t room) {
   constexpr auto kPrivate =
       static_cast<uint16_t>(RTE_ALIGN_CEIL(sizeof(PacketPrivate), RTE_MBUF_PRIV_ALIGN));
-  return rte_pktmbuf_pool_create(name.c_str(), count, kPoolCache, kPrivate,
+  return rte_pktmbuf_pool_create(name.c_str(), count, std::min(kPoolCache, count / 4), kPrivate,
                                  static_cast<uint16_t>(room + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
 }
 
@@ -242,7 +242,7 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
   worker.esp.path_mtu_tsc = tsc_hz * kPathMtuSeconds;
   SEKISHO_ASSIGN_OR_RETURN(worker.neighbours,
                            NeighbourTable::Create(absl::StrCat(name, "nb", index)));
-  SEKISHO_ASSIGN_OR_RETURN(worker.reassembly, CreateReassemblyTable(tsc_hz));
+  worker.reassembly = CreateReassemblyTable(tsc_hz);
   worker.budgets = MakeBudgets(tsc_hz);
   worker.ipv4_id = static_cast<uint16_t>(rte_rand());
   worker.ipv6_fragment_id = static_cast<uint32_t>(rte_rand());

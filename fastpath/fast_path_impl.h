@@ -24,9 +24,11 @@
 
 namespace sekisho::fastpath {
 
-// The packets that are larger than a frame: the largest that reassembly makes, and IKE messages.
-inline constexpr size_t kLargePacketBytes = 12288;
-inline constexpr unsigned kLargePackets = 512;
+// The packets that are larger than a frame: what reassembly makes, and IKE messages. All but the last
+// hundreds of bytes of the largest that IP knows: the size of a buffer, with its room in front, is a
+// number of 16 bits.
+inline constexpr size_t kLargePacketBytes = 65'000;
+inline constexpr unsigned kLargePackets = 128;
 
 struct FreePool {
   void operator()(rte_mempool* pool) const { rte_mempool_free(pool); }

@@ -7,7 +7,7 @@
 namespace sekisho::fastpath {
 
 // A packet of the largest buffer, over the smallest link of IPv4 that we accept, in pieces.
-inline constexpr size_t kFragmentsMax = 64;
+inline constexpr size_t kFragmentsMax = 128;
 using FragmentList = std::array<rte_mbuf*, kFragmentsMax>;
 
 // Copies the packet, whose data is an IP packet, into pieces of at most `mtu` bytes, each in an

@@ -1,6 +1,3 @@
-// rte_ip_frag_table_del_expired_entries() is still marked experimental in DPDK 22.11.
-#define ALLOW_EXPERIMENTAL_API
-
 #include "fastpath/reassemble.h"
 
 #include <netinet/in.h>
@@ -13,6 +10,7 @@
 #include "fastpath/checksum.h"
 #include "fastpath/dispose.h"
 #include "fastpath/hand_over.h"
+#include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
 #include "fastpath/worker_hand_over.h"
@@ -20,23 +18,8 @@
 namespace sekisho::fastpath {
 namespace {
 
-constexpr uint32_t kBucketEntries = 16;
-
-// What the table gave up in the meantime, under `reason`. Where it found a hole when it had begun
-// to join, some pieces hang together.
-void DropGivenUp(Worker& worker, DropReason reason) {
-  rte_ip_frag_death_row& row = worker.reassembly.given_up;
-  for (uint32_t i = 0; i < row.cnt; ++i) {
-    const PacketContext& context = ContextOf(row.row[i]);
-    const uint16_t pieces = row.row[i]->nb_segs;
-    uint16_t& of_source = worker.reassembly.held_by_source[context.fragment_source];
-    of_source = static_cast<uint16_t>(of_source - pieces);
-    worker.reassembly.held -= pieces;
-    CountDrops(worker, context.port_in, reason, pieces - 1u);
-    Drop(worker, row.row[i], reason);
-  }
-  row.cnt = 0;
-}
+constexpr size_t kFragmentHeaderBytes = 8;         // of IPv6
+constexpr uint8_t kNotEct = 1 << 0, kCe = 1 << 3;  // in FragmentedPacket::ecn_seen
 
 FragmentOrigin OriginOf(const Worker& worker, const PacketContext& context) {
   if (context.decapsulated) return FragmentOrigin::kTunnel;
@@ -56,109 +39,219 @@ uint16_t SourceOfFragment(const Worker& worker, rte_mbuf* mbuf, const PacketCont
   return static_cast<uint16_t>(origin * kFragmentSources + hash);
 }
 
-rte_mbuf* AddToTable(Worker& worker, rte_mbuf* mbuf, const PacketContext& context) {
-  ReassemblyTable& reassembly = worker.reassembly;
-  rte_ip_frag_tbl* table = reassembly.tables[static_cast<size_t>(OriginOf(worker, context))].get();
-  mbuf->l2_len = 0;
-  mbuf->l3_len = context.l4_offset & 0x1ffu;
-  ++reassembly.held;
+FragmentKey KeyOf(rte_mbuf* mbuf, const PacketContext& context) {
+  const uint8_t* header = DataOf(mbuf);
+  FragmentKey key;
   if (context.family == 4) {
-    return rte_ipv4_frag_reassemble_packet(table, &reassembly.given_up, mbuf, worker.now_tsc,
-                                           HeaderAt<rte_ipv4_hdr>(mbuf));
+    key.words[0] = LoadBigEndian<uint64_t>(header + 12);
+    key.words[4] =
+        uint64_t{4} << 40 | uint64_t{header[9]} << 32 | LoadBigEndian<uint16_t>(header + 4);
+    return key;
   }
-  return rte_ipv6_frag_reassemble_packet(
-      table, &reassembly.given_up, mbuf, worker.now_tsc, HeaderAt<rte_ipv6_hdr>(mbuf),
-      HeaderAt<rte_ipv6_fragment_ext>(mbuf, context.l4_offset - sizeof(rte_ipv6_fragment_ext)));
+  for (size_t i = 0; i < 4; ++i) key.words[i] = LoadBigEndian<uint64_t>(header + 8 + 8 * i);
+  key.words[4] = uint64_t{6} << 40 | LoadBigEndian<uint32_t>(header + context.l4_offset - 4);
+  return key;
 }
 
-// Into one segment, of an ordinary buffer where it fits. nullptr: no buffer; `chain` is unchanged.
-rte_mbuf* Linearize(Worker& worker, rte_mbuf* chain) {
-  if (chain->nb_segs == 1) return chain;
-  rte_mbuf* whole = rte_pktmbuf_alloc(worker.packets);
+// Where in its packet a fragment stands; ParseIp() has checked that it can.
+struct Piece {
+  uint32_t offset, end;
+  bool last;
+};
+Piece PieceOf(rte_mbuf* mbuf) {
+  const PacketContext& context = ContextOf(mbuf);
+  const uint8_t* header = DataOf(mbuf);
+  const uint32_t bytes = static_cast<uint32_t>(mbuf->data_len) - context.l4_offset;
+  if (context.family == 4) {
+    const auto field = LoadBigEndian<uint16_t>(header + 6);
+    const uint32_t offset = (field & uint32_t{RTE_IPV4_HDR_OFFSET_MASK}) * 8;
+    return {offset, offset + bytes, (field & RTE_IPV4_HDR_MF_FLAG) == 0};
+  }
+  const auto field = LoadBigEndian<uint16_t>(header + context.l4_offset - kFragmentHeaderBytes + 2);
+  const uint32_t offset = field & 0xfff8u;
+  return {offset, offset + bytes, (field & 1) == 0};
+}
+
+uint8_t EcnBit(rte_mbuf* mbuf) {
+  const uint8_t* header = DataOf(mbuf);
+  const uint8_t ecn = ContextOf(mbuf).family == 4 ? header[1] & 3 : header[1] >> 4 & 3;
+  return static_cast<uint8_t>(1 << ecn);
+}
+
+// Out of the table; calls `take` for each piece, which is then a packet buffer like any other.
+template <typename Take>
+void TakePieces(Worker& worker, FragmentedPacket& packet, Take take) {
+  for (rte_mbuf* piece = packet.first; piece != nullptr;) {
+    rte_mbuf* next = piece->next;
+    piece->next = nullptr;
+    --worker.reassembly.held_by_source[ContextOf(piece).fragment_source];
+    --worker.reassembly.held;
+    take(piece);
+    piece = next;
+  }
+  packet.first = nullptr;
+  packet.pieces = 0;
+}
+
+void DropPieces(Worker& worker, FragmentedPacket& packet, DropReason reason) {
+  TakePieces(worker, packet, [&](rte_mbuf* piece) { Drop(worker, piece, reason); });
+}
+
+void GiveUp(Worker& worker, FragmentTable& table, FragmentedPacket& packet, DropReason reason) {
+  DropPieces(worker, packet, reason);
+  table.Remove(packet);
+}
+
+FragmentedPacket& FindOrAdd(Worker& worker, FragmentTable& table, const FragmentKey& key) {
+  FragmentedPacket* packet = table.Find(key);
+  if (packet != nullptr && packet->deadline_tsc >= worker.now_tsc) return *packet;
+  if (packet != nullptr) {
+    GiveUp(worker, table, *packet, DropReason::kReassemblyTimeout);
+  } else if (table.full()) {
+    GiveUp(worker, table, *table.Oldest(), DropReason::kReassemblyFull);
+  }
+  return table.Add(key, worker.now_tsc + worker.reassembly.timeout_tsc);
+}
+
+// False: overlaps, or contradicts what is there (RFC 5722, 4). Otherwise it is in its place.
+bool Insert(FragmentedPacket& packet, rte_mbuf* mbuf) {
+  const Piece piece = PieceOf(mbuf);
+  rte_mbuf* before = nullptr;
+  rte_mbuf* after = packet.first;
+  while (after != nullptr && PieceOf(after).offset < piece.offset) {
+    before = after;
+    after = after->next;
+  }
+  const bool overlaps = (before != nullptr && PieceOf(before).end > piece.offset) ||
+                        (after != nullptr && PieceOf(after).offset < piece.end);
+  const bool contradicts = piece.last ? packet.total != 0 || after != nullptr
+                                      : packet.total != 0 && piece.end >= packet.total;
+  if (overlaps || contradicts || packet.pieces == kFragmentsPerPacketMax) return false;
+  packet.ecn_seen |= EcnBit(mbuf);
+  // RFC 3168, 5.3: a mark on one that knows no ECN.
+  if ((packet.ecn_seen & kCe) != 0 && (packet.ecn_seen & kNotEct) != 0) return false;
+  mbuf->next = after;
+  (before == nullptr ? packet.first : before->next) = mbuf;
+  ++packet.pieces;
+  packet.bytes += piece.end - piece.offset;
+  if (piece.last) packet.total = piece.end;
+  return true;
+}
+
+// Of an ordinary buffer where it fits. nullptr: none, or larger than any.
+rte_mbuf* AllocateFor(Worker& worker, size_t bytes) {
   // An ESP tail and a trip through encapsulation need the same room that a frame leaves.
   constexpr uint32_t kTailRoom = 128;
-  if (whole != nullptr && chain->pkt_len + kTailRoom > rte_pktmbuf_tailroom(whole)) {
-    rte_pktmbuf_free(whole);
-    whole = rte_pktmbuf_alloc(worker.large_packets);
+  for (rte_mempool* pool : {worker.packets, worker.large_packets}) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(pool);
+    if (mbuf == nullptr) continue;
+    if (bytes + kTailRoom <= rte_pktmbuf_tailroom(mbuf)) {
+      TakeFromDpdk(mbuf);
+      mbuf->data_len = static_cast<uint16_t>(bytes);
+      mbuf->pkt_len = static_cast<uint32_t>(bytes);
+      return mbuf;
+    }
+    rte_pktmbuf_free(mbuf);
   }
-  if (whole == nullptr) return nullptr;
-  TakeFromDpdk(whole);
-  if (chain->pkt_len + kTailRoom > rte_pktmbuf_tailroom(whole)) {
-    rte_pktmbuf_free(whole);
-    return nullptr;
-  }
-  uint8_t* to = DataOf(whole);
-  for (rte_mbuf* segment = chain; segment != nullptr; segment = segment->next) {
-    std::memcpy(to, DataOf(segment), segment->data_len);
-    to += segment->data_len;
-  }
-  whole->pkt_len = chain->pkt_len;
-  whole->data_len = static_cast<uint16_t>(chain->pkt_len);
-  ContextOf(whole) = ContextOf(chain);
-  for (rte_mbuf* segment = chain; segment != nullptr; segment = segment->next) GiveToDpdk(segment);
-  return whole;
+  return nullptr;
 }
 
-void WriteChecksum(rte_mbuf* mbuf) {
-  auto* ip = HeaderAt<rte_ipv4_hdr>(mbuf);
-  ip->hdr_checksum = 0;
-  ip->hdr_checksum = ChecksumFrom(OnesSum({DataOf(mbuf), size_t{ip->ihl} * 4u}));
+// The header of the first fragment becomes that of the whole.
+void WriteHeader(rte_mbuf* whole, rte_mbuf* first, uint8_t ecn_seen) {
+  const PacketContext& context = ContextOf(first);
+  uint8_t* header = DataOf(whole);
+  if (context.family == 4) {
+    std::memcpy(header, DataOf(first), context.l4_offset);
+    if ((ecn_seen & kCe) != 0) header[1] |= 3;
+    StoreBigEndian<uint16_t>(header + 2, whole->data_len);
+    StoreBigEndian<uint16_t>(header + 6,
+                             LoadBigEndian<uint16_t>(header + 6) & RTE_IPV4_HDR_DF_FLAG);
+    std::memset(header + 10, 0, 2);
+    const uint16_t checksum = ChecksumFrom(OnesSum({header, context.l4_offset}));
+    std::memcpy(header + 10, &checksum, sizeof checksum);
+    return;
+  }
+  std::memcpy(header, DataOf(first), kIpv6HeaderBytes);
+  if ((ecn_seen & kCe) != 0) header[1] |= 3 << 4;
+  header[6] = DataOf(first)[kIpv6HeaderBytes];  // the fragment header's next header
+  StoreBigEndian<uint16_t>(header + 4, static_cast<uint16_t>(whole->data_len - kIpv6HeaderBytes));
+}
+
+// Into one buffer; nullptr, and the packet unchanged, when there is none.
+rte_mbuf* Join(Worker& worker, const FragmentedPacket& packet) {
+  rte_mbuf* first = packet.first;
+  const PacketContext& context = ContextOf(first);
+  const size_t header_bytes = context.family == 4 ? context.l4_offset : kIpv6HeaderBytes;
+  if (header_bytes + packet.total > UINT16_MAX) return nullptr;
+  rte_mbuf* whole = AllocateFor(worker, header_bytes + packet.total);
+  if (whole == nullptr) return nullptr;
+  WriteHeader(whole, first, packet.ecn_seen);
+  for (rte_mbuf* mbuf = first; mbuf != nullptr; mbuf = mbuf->next) {
+    const Piece piece = PieceOf(mbuf);
+    std::memcpy(DataOf(whole) + header_bytes + piece.offset,
+                DataOf(mbuf) + ContextOf(mbuf).l4_offset, piece.end - piece.offset);
+  }
+  ContextOf(whole) = context;
+  return whole;
 }
 
 }  // namespace
 
-absl::StatusOr<ReassemblyTable> CreateReassemblyTable(uint64_t tsc_hz) {
+ReassemblyTable CreateReassemblyTable(uint64_t tsc_hz) {
   ReassemblyTable reassembly;
+  reassembly.timeout_tsc = tsc_hz * kReassemblyTimeoutSeconds;
   reassembly.source_secret = rte_rand() | 1;
   reassembly.held_by_source.resize(kFragmentOrigins * kFragmentSources);
-  for (auto& table : reassembly.tables) {
-    table.reset(rte_ip_frag_table_create(kReassemblyPacketsMax / kBucketEntries, kBucketEntries,
-                                         kReassemblyPacketsMax, tsc_hz * kReassemblyTimeoutSeconds,
-                                         SOCKET_ID_ANY));
-    if (table == nullptr) {
-      return absl::ResourceExhaustedError(
-          "reassembly: no memory for the tables; give more under memory.megabytes");
-    }
+  for (size_t i = 0; i < kFragmentOrigins; ++i) {
+    std::array<uint64_t, 5> secrets;
+    for (uint64_t& secret : secrets) secret = rte_rand();
+    reassembly.tables.emplace_back(secrets);
   }
   return reassembly;
 }
 
 rte_mbuf* Reassemble(Worker& worker, rte_mbuf* fragment) {
-  const uint16_t source = SourceOfFragment(worker, fragment, ContextOf(fragment));
-  ContextOf(fragment).fragment_source = source;
-  const PacketContext context = ContextOf(fragment);
-  // librte_ip_frag knows the fragment header only directly after the IPv6 header.
-  if (context.family == 6 &&
-      (DataOf(fragment)[6] != IPPROTO_FRAGMENT || context.l4_offset != sizeof(rte_ipv6_hdr) + 8)) {
+  PacketContext& context = ContextOf(fragment);
+  // The fragment header is found only directly after the IPv6 header.
+  if (context.family == 6 && (DataOf(fragment)[6] != IPPROTO_FRAGMENT ||
+                              context.l4_offset != kIpv6HeaderBytes + kFragmentHeaderBytes)) {
     Drop(worker, fragment, DropReason::kIpFragment);
     return nullptr;
   }
   if (HandOverToFragmentHome(worker, fragment)) return nullptr;
-  uint16_t& of_source = worker.reassembly.held_by_source[source];
+  ReassemblyTable& reassembly = worker.reassembly;
+  context.fragment_source = SourceOfFragment(worker, fragment, context);
+  uint16_t& of_source = reassembly.held_by_source[context.fragment_source];
   if (of_source >= kFragmentsPerSourceMax) {
     Drop(worker, fragment, DropReason::kReassemblySource);
     return nullptr;
   }
-  ++of_source;
-  rte_mbuf* chain = AddToTable(worker, fragment, context);
-  DropGivenUp(worker, DropReason::kReassemblyFailed);
-  if (chain == nullptr) return nullptr;
-
-  // Of the pieces one goes on as the packet; the others have served.
-  const uint64_t pieces = chain->nb_segs;
-  worker.reassembly.held -= pieces;
-  of_source = static_cast<uint16_t>(of_source - pieces);
-  rte_mbuf* whole = Linearize(worker, chain);
-  if (whole == nullptr) {
-    CountDrops(worker, context.port_in, DropReason::kNoMbuf, pieces);
-    rte_pktmbuf_free(chain);
+  FragmentTable& table = reassembly.tables[static_cast<size_t>(OriginOf(worker, context))];
+  FragmentedPacket& packet = FindOrAdd(worker, table, KeyOf(fragment, context));
+  if (packet.refused || !Insert(packet, fragment)) {
+    packet.refused = true;
+    DropPieces(worker, packet, DropReason::kReassemblyFailed);
+    Drop(worker, fragment, DropReason::kReassemblyFailed);
     return nullptr;
   }
-  if (whole != chain) rte_pktmbuf_free(chain);
-  worker.counters.consumed.Add(pieces - 1);
+  ++of_source;
+  ++reassembly.held;
+  if (packet.total == 0 || packet.bytes != packet.total) return nullptr;
+
+  rte_mbuf* whole = Join(worker, packet);
+  if (whole == nullptr) {
+    GiveUp(worker, table, packet, DropReason::kNoMbuf);
+    return nullptr;
+  }
+  // Of the pieces one goes on as the packet; the others have served.
+  worker.counters.consumed.Add(packet.pieces - 1);
+  TakePieces(worker, packet, [](rte_mbuf* piece) {
+    GiveToDpdk(piece);
+    rte_pktmbuf_free(piece);
+  });
+  table.Remove(packet);
 
   PacketContext& parsed = ContextOf(whole);
-  if (parsed.family == 4) WriteChecksum(whole);
   if (!ParseIp(whole, parsed)) {
     Drop(worker, whole, parsed.reason);
     return nullptr;
@@ -168,13 +261,9 @@ rte_mbuf* Reassemble(Worker& worker, rte_mbuf* fragment) {
 }
 
 void ExpireFragments(Worker& worker) {
-  // One call gives up no more than a death row holds.
-  for (uint64_t before = 0; worker.reassembly.held > 0 && worker.reassembly.held != before;) {
-    before = worker.reassembly.held;
-    for (const auto& table : worker.reassembly.tables) {
-      rte_ip_frag_table_del_expired_entries(table.get(), &worker.reassembly.given_up,
-                                            worker.now_tsc);
-      DropGivenUp(worker, DropReason::kReassemblyTimeout);
+  for (FragmentTable& table : worker.reassembly.tables) {
+    while (table.Oldest() != nullptr && table.Oldest()->deadline_tsc < worker.now_tsc) {
+      GiveUp(worker, table, *table.Oldest(), DropReason::kReassemblyTimeout);
     }
   }
 }

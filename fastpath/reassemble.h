@@ -2,12 +2,11 @@
 // is larger than a frame) and where a policy must see ports (RFC 4301, 7).
 #pragma once
 
-#include "absl/status/statusor.h"
 #include "fastpath/worker.h"
 
 namespace sekisho::fastpath {
 
-absl::StatusOr<ReassemblyTable> CreateReassemblyTable(uint64_t tsc_hz);
+ReassemblyTable CreateReassemblyTable(uint64_t tsc_hz);
 
 // Takes a fragment that ParseIp() has seen. Returns the whole packet when this was the last piece
 // of it: one segment, parsed, with the context of its first fragment. Otherwise nullptr: the

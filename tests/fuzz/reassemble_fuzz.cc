@@ -29,7 +29,7 @@ Worker& TheWorker() {
     made->packets = TestPool();
     made->large_packets = TestPool();
     made->now_tsc = kHz;
-    made->reassembly = *CreateReassemblyTable(kHz);
+    made->reassembly = CreateReassemblyTable(kHz);
     return made;
   }();
   return *worker;
