@@ -59,6 +59,21 @@ namespace sekisho::fastpath {
   X(kEspTransportFragment, "esp-transport-fragment", "a fragment for a transport mode SA")        \
   X(kEspSequenceExhausted, "esp-sequence-exhausted", "outbound SA used up its sequence numbers")  \
   X(kEspNoRoom, "esp-no-room", "packet too large for its buffer once encapsulated")               \
+  X(kAhMalformed, "ah-malformed", "AH whose length is not its SA's, or behind headers that lie")  \
+  X(kAhUnknownSpi, "ah-unknown-spi", "no SA of AH has this SPI")                                  \
+  X(kAhWrongDestination, "ah-wrong-destination", "SPI of an SA with another of our addresses")    \
+  X(kAhReplayed, "ah-replayed", "AH sequence number seen before, or left of the window")          \
+  X(kAhIntegrity, "ah-integrity", "AH's ICV does not verify: forged, damaged or wrong key")       \
+  X(kAhNextHeader, "ah-next-header", "AH in tunnel mode around something that is no IP packet")   \
+  X(kAhInnerMalformed, "ah-inner-malformed", "malformed IP packet inside of AH")                  \
+  X(kAhSelectors, "ah-selectors", "authentic, and outside the traffic selectors of its SA of AH") \
+  X(kAhCongestion, "ah-congestion",                                                               \
+    "congestion mark around a packet that knows no ECN (RFC 6040), in AH")                        \
+  X(kAhTransportEnds, "ah-transport-ends",                                                        \
+    "AH in transport mode for a fragment, or a packet that is not between its two ends")          \
+  X(kAhNoRoom, "ah-no-room", "headers too long for AH, or packet too large for its buffer")       \
+  X(kIpsecLayerMissing, "ipsec-layer-missing", "came with one of two nested SAs, not the other")  \
+  X(kSaLifetime, "sa-lifetime", "its SA has carried all the bytes or packets that it may")        \
   X(kCryptoFailed, "crypto-failed", "the crypto device failed an operation")                      \
   X(kCryptoQueueFull, "crypto-queue-full", "the crypto device does not keep up")                  \
   X(kSpdDiscard, "spd-discard", "a DISCARD policy")                                               \

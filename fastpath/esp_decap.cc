@@ -5,11 +5,13 @@
 
 #include <cstring>
 
+#include "fastpath/ah_decap.h"
 #include "fastpath/esp_crypto.h"
 #include "fastpath/esp_trailer.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
+#include "fastpath/sa_life.h"
 #include "fastpath/transport_header.h"
 
 namespace sekisho::fastpath {
@@ -50,6 +52,8 @@ size_t EncryptedBytes(const EspLayout& layout, size_t esp_packet_bytes) {
 DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
   PacketContext& context = ContextOf(mbuf);
   if (!SameDestination(sa, mbuf, context.family)) return DropReason::kEspWrongDestination;
+  if (sa.life_over) return DropReason::kSaLifetime;
+  if (sa.has_within && sa.within != context.within) return DropReason::kIpsecLayerMissing;
   // RFC 7296, 2.23: UDP is taken always; plain ESP not from a peer that is behind NAT.
   if (sa.layout.udp_encapsulation && context.kind != PacketKind::kEspInUdp) {
     return DropReason::kEspWrongEncapsulation;
@@ -122,11 +126,6 @@ void RestoreHeader(rte_mbuf* mbuf, size_t front, uint8_t next_header) {
   SetFollowing(DataOf(mbuf), headers, next_header, mbuf->data_len);
 }
 
-uint8_t TrafficClass(const uint8_t* header) {
-  return header[0] >> 4 == 4 ? header[1]
-                             : static_cast<uint8_t>(LoadBigEndian<uint16_t>(header) >> 4);
-}
-
 void SetEcn(uint8_t* header, uint8_t ecn) {
   if (header[0] >> 4 == 4) {
     header[1] = static_cast<uint8_t>((header[1] & ~kEcnMask) | ecn);
@@ -148,20 +147,6 @@ DropReason PropagateEcn(uint8_t outer, rte_mbuf* mbuf) {
     SetEcn(header, outer);
   }
   return DropReason::kNone;
-}
-
-// What was decrypted must be the packet it says it is, and one that this SA is for.
-DropReason CheckTunnelled(const InboundSa& sa, rte_mbuf* mbuf, uint8_t next_header, uint8_t outer) {
-  if (next_header != kNextHeaderIpv4 && next_header != kNextHeaderIpv6) {
-    return DropReason::kEspNextHeader;
-  }
-  const uint8_t version = next_header == kNextHeaderIpv4 ? 4 : 6;
-  PacketContext& context = ContextOf(mbuf);
-  if (mbuf->data_len == 0 || DataOf(mbuf)[0] >> 4 != version || !ParseIp(mbuf, context)) {
-    return DropReason::kEspInnerMalformed;
-  }
-  if (!sa.selectors->Contains(InboundSelectors(mbuf))) return DropReason::kEspSelectors;
-  return PropagateEcn(outer, mbuf);
 }
 
 // Transport mode: the same of what stands behind the packet's own header.
@@ -223,10 +208,26 @@ DropReason Finish(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
   if (newest && sa.layout.udp_encapsulation && context.outer_remote != sa.remote) [[unlikely]] {
     ReportMove(worker, sa, context);
   }
-  return Unwrap(sa, mbuf);
+  if (const DropReason reason = Unwrap(sa, mbuf); reason != DropReason::kNone) return reason;
+  context.within = 0;
+  return CheckLife(worker, sa, mbuf->data_len);
 }
 
 }  // namespace
+
+DropReason CheckTunnelled(const InboundSa& sa, rte_mbuf* mbuf, uint8_t next_header,
+                          uint8_t outer_class) {
+  if (next_header != kNextHeaderIpv4 && next_header != kNextHeaderIpv6) {
+    return DropReason::kEspNextHeader;
+  }
+  const uint8_t version = next_header == kNextHeaderIpv4 ? 4 : 6;
+  PacketContext& context = ContextOf(mbuf);
+  if (mbuf->data_len == 0 || DataOf(mbuf)[0] >> 4 != version || !ParseIp(mbuf, context)) {
+    return DropReason::kEspInnerMalformed;
+  }
+  if (!sa.selectors->Contains(InboundSelectors(mbuf))) return DropReason::kEspSelectors;
+  return PropagateEcn(outer_class, mbuf);
+}
 
 void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
   CryptoJob jobs[kBurstMax];
@@ -268,8 +269,9 @@ size_t EspDecapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped
     PacketContext& context = ContextOf(mbufs[i]);
     InboundSa& sa = *context.inbound_sa;
     --sa.in_flight;
-    RestoreHeaders(sa.layout, mbufs[i]);
-    const DropReason reason = Finish(worker, sa, mbufs[i]);
+    const bool ah = sa.protocol == IpsecProtocol::kAh;
+    if (!ah) RestoreHeaders(sa.layout, mbufs[i]);
+    const DropReason reason = ah ? FinishAh(worker, sa, mbufs[i]) : Finish(worker, sa, mbufs[i]);
     context.inbound_sa = nullptr;
     if (reason != DropReason::kNone) [[unlikely]] {
       DropOf(sa, mbufs[i], reason, dropped);
@@ -280,7 +282,8 @@ size_t EspDecapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped
     context.kind = PacketKind::kTransit;
     context.decapsulated = true;
     ++context.layers;
-    context.transport = sa.layout.transport;
+    // RFC 4301, 4.3: of tunnels, those that AH makes.
+    context.may_nest = ah || sa.layout.transport;
     context.learns_flow = sa.layout.transport && sa.layout.udp_encapsulation;
     context.peer = sa.peer;
     passed.Add(mbufs[i]);

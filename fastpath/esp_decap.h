@@ -23,4 +23,9 @@ void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped);
 // once per round while packets are in flight, until it returns 0.
 size_t EspDecapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped);
 
+// What tunnel mode carried must be the packet that `next_header` says it is, and one that this SA
+// is for; the outer header's congestion mark goes into it (RFC 6040). For AH too.
+DropReason CheckTunnelled(const InboundSa& sa, rte_mbuf* mbuf, uint8_t next_header,
+                          uint8_t outer_class);
+
 }  // namespace sekisho::fastpath

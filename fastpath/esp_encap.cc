@@ -4,46 +4,24 @@
 
 #include <cstring>
 
+#include "fastpath/ah_encap.h"
 #include "fastpath/esp_crypto.h"
 #include "fastpath/esp_trailer.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/outer_header.h"
+#include "fastpath/sa_life.h"
 #include "fastpath/transport_header.h"
 
 namespace sekisho::fastpath {
 namespace {
 
-UpMessage Expiry(const EspWorker& worker, const OutboundSa& sa, UpMessage::Kind kind) {
-  UpMessage message;
-  message.kind = kind;
-  message.worker = worker.id;
-  message.sa = {
-      .slot = sa.slot, .generation = sa.generation, .direction = UpMessage::Direction::kOutbound};
-  return message;
-}
-
-[[gnu::cold]] void ReportSoftExpiry(EspWorker& worker, OutboundSa& sa) {
-  sa.soft_reported = worker.up.Add(Expiry(worker, sa, UpMessage::Kind::kSoftExpiry));
-}
-
-[[gnu::cold]] DropReason RefuseExhausted(EspWorker& worker, OutboundSa& sa) {
-  if (!sa.hard_reported) {
-    sa.hard_reported = worker.up.Add(Expiry(worker, sa, UpMessage::Kind::kHardExpiry));
-  }
-  return DropReason::kEspSequenceExhausted;
-}
-
 // Transport mode is between the ends that the packet itself names, and for whole packets only
 // (RFC 4301, 4.1 and 7).
 DropReason CheckTransport(const OutboundSa& sa, rte_mbuf* mbuf, const PacketContext& context) {
   if (context.fragment) return DropReason::kEspTransportFragment;
-  if (sa.layout.outer_family != context.family) return DropReason::kEspTransportEnds;
-  const size_t bytes = context.family == 4 ? 4 : 16;
-  const uint8_t* source = DataOf(mbuf) + (context.family == 4 ? 12 : 8);
-  const bool same = std::memcmp(source, sa.local.address.bytes().data(), bytes) == 0 &&
-                    std::memcmp(source + bytes, sa.remote.address.bytes().data(), bytes) == 0;
-  return same ? DropReason::kNone : DropReason::kEspTransportEnds;
+  return IsBetweenEnds(sa, DataOf(mbuf), context.family) ? DropReason::kNone
+                                                         : DropReason::kEspTransportEnds;
 }
 
 // The front, from the IP header up to ESP. Requires: room for it was made.
@@ -69,27 +47,18 @@ uint8_t NextHeaderOf(const OutboundSa& sa, rte_mbuf* mbuf, const ClearHeaders& c
   return ContextOf(mbuf).family == 4 ? kNextHeaderIpv4 : kNextHeaderIpv6;
 }
 
-void CountSent(EspWorker& worker, OutboundSa& sa, uint64_t sequence, size_t inner_bytes) {
-  sa.packets.Add(1);
-  sa.bytes.Add(inner_bytes);
-  sa.sent.Set(sequence);
-  if ((sequence >= sa.soft_sequence || sa.bytes.Get() >= sa.soft_bytes) && !sa.soft_reported)
-      [[unlikely]] {
-    ReportSoftExpiry(worker, sa);
-  }
-}
-
 // Turns the inner packet into the ESP packet to be encrypted. kNone, or why it cannot be.
 DropReason Encapsulate(EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
-  if (sa.sequence_next > sa.sequence_last) [[unlikely]]
-    return RefuseExhausted(worker, sa);
+  const size_t inner_bytes = mbuf->data_len;
+  if (const DropReason over = CheckLife(worker, sa, inner_bytes); over != DropReason::kNone) {
+    return over;
+  }
   ClearHeaders clear;
   if (sa.layout.transport) {
     const DropReason reason = CheckTransport(sa, mbuf, ContextOf(mbuf));
     if (reason != DropReason::kNone) return reason;
     clear = ClearHeadersOf(SpanOf(mbuf));
   }
-  const size_t inner_bytes = mbuf->data_len;
   const size_t front = size_t{sa.outer_bytes} + kEspHeaderBytes + sa.layout.iv_bytes;
   const size_t total_bytes = EncapsulatedSize(sa, inner_bytes, clear.bytes);
   const size_t tail = total_bytes - front - inner_bytes;
@@ -97,7 +66,7 @@ DropReason Encapsulate(EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, Crypto
       total_bytes > UINT16_MAX) [[unlikely]] {
     return DropReason::kEspNoRoom;
   }
-  const uint64_t sequence = sa.sequence_next++;
+  const uint64_t sequence = sa.TakeSequence();
   const uint8_t next_header = NextHeaderOf(sa, mbuf, clear);
   mbuf->data_off = static_cast<uint16_t>(mbuf->data_off - front);
   mbuf->data_len = static_cast<uint16_t>(total_bytes);
@@ -151,23 +120,52 @@ void EspEncapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
   }
 }
 
+namespace {
+
+// Nested SAs: what ESP has made goes into AH. True: it is in `nested` now, or dropped.
+bool GoOnIntoAh(const EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, PacketList& nested,
+                PacketList& dropped) {
+  if (sa.then_slot_plus_one == 0) [[likely]]
+    return false;
+  OutboundSa* then = worker.outbound->Then(sa);
+  if (then == nullptr) {
+    sa.dropped.Add(1);
+    dropped.Add(mbuf, DropReason::kIpsecLayerMissing);
+    return true;
+  }
+  ContextOf(mbuf).outbound_sa = then;
+  nested.Add(mbuf);
+  return true;
+}
+
+}  // namespace
+
 size_t EspEncapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped) {
+  PacketList nested;
   rte_mbuf* mbufs[kBurstMax];
   const size_t count = worker.crypto->Collect(worker.id, CryptoDirection::kEncrypt, mbufs);
   for (size_t i = 0; i < count; ++i) {
     PacketContext& context = ContextOf(mbufs[i]);
     OutboundSa& sa = *context.outbound_sa;
     --sa.in_flight;
-    RestoreHeaders(sa.layout, mbufs[i]);
+    const bool ah = sa.protocol == IpsecProtocol::kAh;
+    if (!ah) RestoreHeaders(sa.layout, mbufs[i]);
     if (context.reason != DropReason::kNone) [[unlikely]] {
       sa.dropped.Add(1);
       dropped.Add(mbufs[i]);
       continue;
     }
+    if (ah) {
+      FinishAhOut(mbufs[i]);
+      passed.Add(mbufs[i]);
+      continue;
+    }
     DescribeOuter(mbufs[i], sa.layout.udp_encapsulation, context);
     if (context.family == 6 && context.protocol == IPPROTO_UDP) WriteOuterUdpChecksum(mbufs[i]);
-    passed.Add(mbufs[i]);
+    if (!GoOnIntoAh(worker, sa, mbufs[i], nested, dropped)) passed.Add(mbufs[i]);
   }
+  if (!nested.empty()) [[unlikely]]
+    AhEncapSubmit(worker, nested.burst(), dropped);
   return count;
 }
 

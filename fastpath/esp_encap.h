@@ -18,7 +18,9 @@ void EspEncapSubmit(EspWorker& worker, Burst burst, PacketList& dropped);
 
 // Collects up to kBurstMax packets; returns how many. Those in `passed` have their data at the
 // outer IP header, complete with checksums; family, protocol and l4_offset describe it, outbound_sa
-// is nullptr again: route and send, no SPD. To be called like EspDecapFinish.
+// is nullptr again: route and send, no SPD. What goes on into AH is with the backend again, and
+// comes out of a later call, as does what AhEncapSubmit() gave it. To be called like
+// EspDecapFinish.
 size_t EspEncapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped);
 
 }  // namespace sekisho::fastpath

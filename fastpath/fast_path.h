@@ -80,6 +80,18 @@ struct SaLifetimes {          // 0: none
   uint64_t hard_packets = 0;
 };
 
+// Names one installed SA; stale handles are refused with NotFound.
+struct SaHandle {
+  UpMessage::Direction direction = UpMessage::Direction::kInbound;
+  SlotId slot{};
+  uint32_t generation = 0;
+  friend auto operator<=>(const SaHandle&, const SaHandle&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const SaHandle& sa) {
+    return H::combine(std::move(h), sa.direction, sa.slot, sa.generation);
+  }
+};
+
 struct InboundSaParameters {
   Spi spi;                 // from AllocateSpi()
   bool typed_spi = false;  // chosen by a person: anything but 0 to 255; the SA takes a free slot
@@ -100,6 +112,10 @@ struct InboundSaParameters {
   // (fastpath/flow_table.h). 0: not told.
   uint64_t peer = 0;
   SaLifetimes lifetimes;
+  // Nested SAs (RFC 4301, 4.3): packets of this one must have come through that SA of AH; AH that
+  // carries nothing but ESP.
+  std::optional<SaHandle> within;
+  bool only_around_esp = false;
 };
 struct OutboundSaParameters {
   Spi spi;  // the peer's
@@ -113,18 +129,11 @@ struct OutboundSaParameters {
   bool udp_encapsulation = false;
   uint64_t peer = 0;  // as the inbound SA's
   SaLifetimes lifetimes;
-  std::optional<WorkerId> worker;  // to own it; none: the one that owns the fewest
-};
-// Names one installed SA; stale handles are refused with NotFound.
-struct SaHandle {
-  UpMessage::Direction direction = UpMessage::Direction::kInbound;
-  SlotId slot{};
-  uint32_t generation = 0;
-  friend auto operator<=>(const SaHandle&, const SaHandle&) = default;
-  template <typename H>
-  friend H AbslHashValue(H h, const SaHandle& sa) {
-    return H::combine(std::move(h), sa.direction, sa.slot, sa.generation);
-  }
+  // Nested SAs: its packets go into that outbound SA of AH before they leave. The other is given
+  // remote selectors only where it protects packets of its own.
+  std::optional<SaHandle> then;
+  // To own it; none: the owner of `then`, or the worker that owns the fewest.
+  std::optional<WorkerId> worker;
 };
 
 struct SaCounters {

@@ -53,7 +53,9 @@ absl::StatusOr<SaHandle> FastPath::InstallOutbound(const OutboundSaParameters& p
     sa = impl_->outbound->Fill(parameters);
   } else {
     OutboundSaParameters placed = parameters;
-    placed.worker = impl_->WorkerWithFewestOutbound();
+    const bool follows = parameters.then && impl_->outbound->CheckInstalled(*parameters.then).ok();
+    placed.worker =
+        follows ? impl_->outbound->OwnerOf(*parameters.then) : impl_->WorkerWithFewestOutbound();
     sa = impl_->outbound->Fill(placed);
   }
   if (sa.ok()) impl_->outbound->Publish(*sa);

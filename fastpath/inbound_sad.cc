@@ -20,6 +20,16 @@ namespace {
 
 size_t IpBytes(uint8_t family) { return family == 4 ? 4 : 16; }
 
+void SetLife(const SaLifetimes& lifetimes, InboundSa& sa) {
+  const auto limit = [](uint64_t value) { return value == 0 ? UINT64_MAX : value; };
+  sa.life = {.soft_packets = limit(lifetimes.soft_packets),
+             .hard_packets = limit(lifetimes.hard_packets),
+             .soft_bytes = limit(lifetimes.soft_bytes),
+             .hard_bytes = limit(lifetimes.hard_bytes)};
+  sa.limited = (lifetimes.soft_packets | lifetimes.hard_packets | lifetimes.soft_bytes |
+                lifetimes.hard_bytes) != 0;
+}
+
 }  // namespace
 
 void InboundSad::FreeMemory::operator()(std::byte* memory) const { rte_free(memory); }
@@ -206,9 +216,15 @@ absl::Status InboundSad::Write(SlotId slot, const InboundSaParameters& parameter
   sa.selectors = record.selectors.get();
   std::memcpy(sa.local_address, local.bytes().data(), local.bytes().size());
   sa.protocol = parameters.protocol;
-  sa.mode = parameters.mode;
   sa.anti_replay = parameters.anti_replay;
   sa.typed_spi = parameters.typed_spi;
+  sa.life_over = false;
+  sa.only_around_esp = parameters.only_around_esp;
+  sa.has_within = parameters.within.has_value();
+  sa.within = parameters.within.has_value()
+                  ? LayerOf(parameters.within->slot, parameters.within->generation)
+                  : 0;
+  SetLife(parameters.lifetimes, sa);
   auto* words = reinterpret_cast<uint64_t*>(&sa + 1);
   sa.window = ReplayWindow({words, window_bits_ / 64});
   sa.spi = parameters.spi;

@@ -25,6 +25,11 @@ constexpr size_t IpHeaderBytes(IpFamily family) {
   return family == IpFamily::kIpv4 ? kIpv4HeaderBytes : kIpv6HeaderBytes;
 }
 
+// DSCP and ECN of an IP header of either family.
+inline uint8_t TrafficClass(const uint8_t* header) {
+  return header[0] >> 4 == 4 ? header[1] : static_cast<uint8_t>(header[0] << 4 | header[1] >> 4);
+}
+
 // Writes IpHeaderBytes() bytes, without options, DF clear, with the checksum of IPv4.
 void WriteIpHeader(uint8_t* to, const IpHeaderFields& fields);
 

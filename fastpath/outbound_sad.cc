@@ -100,6 +100,7 @@ absl::StatusOr<SaHandle> OutboundSad::Fill(const OutboundSaParameters& parameter
     return absl::InvalidArgumentError(absl::StrCat(
         "sad: found worker ", static_cast<unsigned>(owner), ", want 0 to ", removed_.size() - 1));
   }
+  if (parameters.then.has_value()) SEKISHO_RETURN_IF_ERROR(CheckThen(*parameters.then, owner));
   if (free_.empty()) FreeReleased();
   if (free_.empty()) {
     return absl::ResourceExhaustedError(
@@ -113,6 +114,20 @@ absl::StatusOr<SaHandle> OutboundSad::Fill(const OutboundSaParameters& parameter
   ++installed_;
   ++owned_[static_cast<size_t>(owner)];
   return SaHandle{UpMessage::Direction::kOutbound, slot, record.generation};
+}
+
+absl::Status OutboundSad::CheckThen(const SaHandle& then, WorkerId owner) const {
+  SEKISHO_RETURN_IF_ERROR(CheckInstalled(then));
+  const OutboundSa& sa = sas_[static_cast<uint32_t>(then.slot)];
+  if (sa.protocol != IpsecProtocol::kAh) {
+    return absl::InvalidArgumentError("sad: packets of an SA can go into an SA of AH only");
+  }
+  if (sa.owner != owner) {
+    return absl::InvalidArgumentError(
+        "sad: an SA and the one that its packets go into want the "
+        "same worker");
+  }
+  return absl::OkStatus();
 }
 
 void OutboundSad::Publish(const SaHandle& sa) {
@@ -166,6 +181,7 @@ absl::Status OutboundSad::Write(SlotId slot, const OutboundSaParameters& paramet
                        {parameters.encryption_key.span(), parameters.integrity_key.span()},
                        parameters.udp_encapsulation, parameters.local_endpoint.address.family());
   sa.layout.transport = parameters.mode == IpsecMode::kTransport;
+  sa.protocol = parameters.protocol;
   sa.peer = parameters.peer;
   sa.session = session;
   sa.selectors = record.selectors.get();
@@ -173,13 +189,23 @@ absl::Status OutboundSad::Write(SlotId slot, const OutboundSaParameters& paramet
   WriteOuterHeader(sa, parameters.local_endpoint, parameters.remote_endpoint);
   // RFC 4303, 3.3.3: the counter never cycles. Rekeying starts at three quarters of it.
   sa.sequence_last = parameters.suite.esn ? UINT64_MAX - 1 : kSequenceMax32;
-  sa.sequence_next = 1;
+  sa.sequence_next.store(1, std::memory_order_relaxed);
   sa.soft_sequence = sa.sequence_last / 4 * 3;
   const SaLifetimes& lifetimes = parameters.lifetimes;
   if (lifetimes.soft_packets != 0) {
     sa.soft_sequence = std::min(sa.soft_sequence, lifetimes.soft_packets);
   }
   sa.soft_bytes = lifetimes.soft_bytes == 0 ? UINT64_MAX : lifetimes.soft_bytes;
+  if (lifetimes.hard_packets != 0) {
+    sa.sequence_last = std::min(sa.sequence_last, lifetimes.hard_packets);
+  }
+  sa.hard_bytes = lifetimes.hard_bytes == 0 ? UINT64_MAX : lifetimes.hard_bytes;
+  if (parameters.then.has_value()) {
+    sa.then_slot_plus_one = static_cast<uint32_t>(parameters.then->slot) + 1;
+    sa.then_generation = static_cast<uint16_t>(parameters.then->generation);
+    sa.then_bytes =
+        static_cast<uint8_t>(AhOverhead(sas_[static_cast<uint32_t>(parameters.then->slot)]));
+  }
   sa.slot = slot;
   sa.owner = record.owner;
   sa.generation = record.generation;
@@ -310,7 +336,7 @@ absl::StatusOr<SaCounters> OutboundSad::Counters(const SaHandle& sa) const {
       .packets = slot.packets.Get(),
       .bytes = slot.bytes.Get(),
       .dropped = slot.dropped.Get(),
-      .sequence = slot.sent.Get(),
+      .sequence = slot.sequence_next.load(std::memory_order_relaxed) - 1,
       .path_mtu = rte_rdtsc() < record->path_mtu_until_tsc ? record->path_mtu : uint16_t{0}};
 }
 
@@ -356,6 +382,12 @@ bool OutboundSad::SetPathMtu(SlotId slot, uint32_t generation, uint16_t mtu, uin
   sas_[index].path_mtu = mtu;
   sas_[index].path_mtu_until = static_cast<uint32_t>(until_tsc >> kPathMtuShift);
   return true;
+}
+
+OutboundSa* OutboundSad::Then(const OutboundSa& sa) const {
+  OutboundSa& then = sas_[sa.then_slot_plus_one - 1];
+  const uint32_t active = then.active_generation.load(std::memory_order_acquire);
+  return active != 0 && static_cast<uint16_t>(active) == sa.then_generation ? &then : nullptr;
 }
 
 OutboundSa* OutboundSad::TakeIdleRemoved(WorkerId worker) {

@@ -91,6 +91,9 @@ class OutboundSad {
   OutboundSa* FindOfPeer(const PacketSelectors& packet, uint64_t peer) const;
   // Any. The SA in this slot while it is this generation's and active, or nullptr.
   OutboundSa* FindActive(SlotId slot, uint32_t generation) const;
+  // The owner, of both. The SA that the packets of this one go into; nullptr: it was removed.
+  // Requires: there is one.
+  OutboundSa* Then(const OutboundSa& sa) const;
   // The owner: as InboundSad's, of the SAs that `worker` owns.
   OutboundSa* TakeIdleRemoved(WorkerId worker);
   // Any. Is there an SA whose packets belong to it by their flows (flow_table.h)?
@@ -146,6 +149,7 @@ class OutboundSad {
 
   OutboundSad(uint32_t slots, CryptoBackend& crypto, uint32_t workers);
   const SlotRecord* Record(const SaHandle& sa) const;
+  absl::Status CheckThen(const SaHandle& then, WorkerId owner) const;
   absl::Status Write(SlotId slot, const OutboundSaParameters& parameters);
   void Clear(SlotId slot);
   size_t BucketOf(const Key& key) const;

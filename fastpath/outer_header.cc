@@ -14,8 +14,8 @@ namespace {
 constexpr uint16_t kDontFragment = 0x4000;
 constexpr uint8_t kEcnMask = 3;
 
-uint8_t OuterProtocol(const EspLayout& layout) {
-  return layout.udp_encapsulation ? IPPROTO_UDP : IPPROTO_ESP;
+uint8_t OuterProtocol(const OutboundSa& sa) {
+  return sa.layout.udp_encapsulation ? uint8_t{IPPROTO_UDP} : static_cast<uint8_t>(sa.protocol);
 }
 
 // DSCP, length, identification, DF and checksum are the packet's, and zero here.
@@ -75,7 +75,7 @@ void FillIpv6(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited i
 }  // namespace
 
 void WriteOuterHeader(OutboundSa& sa, const Endpoint& local, const Endpoint& remote) {
-  const uint8_t protocol = OuterProtocol(sa.layout);
+  const uint8_t protocol = OuterProtocol(sa);
   size_t bytes = 0;
   if (sa.layout.transport) {
     // The IP header is the packet's own.
@@ -129,11 +129,19 @@ void WriteOuter(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited
 
 void WriteTransport(const OutboundSa& sa, uint8_t* at, const ClearHeaders& headers,
                     size_t total_bytes) {
-  SetFollowing(at, headers, OuterProtocol(sa.layout), total_bytes);
+  SetFollowing(at, headers, OuterProtocol(sa), total_bytes);
   if (!sa.layout.udp_encapsulation) return;
   uint8_t* udp = at + headers.bytes;
   std::memcpy(udp, sa.outer_header, kUdpHeaderBytes);
   StoreBigEndian<uint16_t>(udp + 4, static_cast<uint16_t>(total_bytes - headers.bytes));
+}
+
+bool IsBetweenEnds(const OutboundSa& sa, const uint8_t* packet, uint8_t family) {
+  if (sa.layout.outer_family != family) return false;
+  const size_t bytes = family == 4 ? 4 : 16;
+  const uint8_t* source = packet + (family == 4 ? 12 : 8);
+  return std::memcmp(source, sa.local.address.bytes().data(), bytes) == 0 &&
+         std::memcmp(source + bytes, sa.remote.address.bytes().data(), bytes) == 0;
 }
 
 void DescribeOuter(rte_mbuf* mbuf, bool udp, PacketContext& context) {

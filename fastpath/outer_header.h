@@ -34,6 +34,10 @@ void WriteOuter(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited
 void WriteTransport(const OutboundSa& sa, uint8_t* at, const ClearHeaders& headers,
                     size_t total_bytes);
 
+// Transport mode is between the ends that the packet itself names (RFC 4301, 4.1): is it? `packet`
+// starts with an IP header of `family`.
+bool IsBetweenEnds(const OutboundSa& sa, const uint8_t* packet, uint8_t family);
+
 // The context of what is an IP packet of ours from now on. Read from the packet: the SA may have
 // been moved to other ends while it was with the crypto backend. Requires: l4_offset is set.
 void DescribeOuter(rte_mbuf* mbuf, bool udp, PacketContext& context);

@@ -31,6 +31,7 @@ enum class PacketKind : uint8_t {
   kNatTKeepalive,  // one byte 0xff on UDP 4500, for us
   kEsp,            // ESP for us, plain
   kEspInUdp,       // ESP for us, on UDP 4500
+  kAh,             // AH for us
   kFragment,       // fragment for us
   kArp,
   kNd,          // neighbour solicitation or advertisement
@@ -72,9 +73,10 @@ struct PacketContext {
   PortId port_out;             // HandOverStage::kTransmit
   uint64_t tables_generation;  // under which it was decided, where it was handed over
   uint64_t peer;               // decapsulated: whose SA it came out of (InboundSaParameters::peer)
+  uint64_t within;             // LayerOf() the SA of AH that it has just come out of; 0: none
   uint64_t sequence;           // of the ESP packet, 64 bits where ESN
   bool decapsulated;           // came out of one of our inbound SAs
-  bool transport;              // and the last of these was in transport mode
+  bool may_nest;               // and the last of these may have held ESP or AH for us
   uint8_t layers;              // SAs that it came out of
   bool learns_flow;            // and several peers of such SAs may look alike (flow_table.h)
   bool by_flow;                // outbound_sa is the flow's: no other will do

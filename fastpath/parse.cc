@@ -281,6 +281,9 @@ bool ClassifyUpperLayer(rte_mbuf* mbuf, bool group, PacketContext& context) {
     case IPPROTO_ESP:
       context.kind = PacketKind::kEsp;
       return true;
+    case IPPROTO_AH:
+      context.kind = PacketKind::kAh;
+      return true;
     case IPPROTO_ICMP:
       return context.family != 4 || ClassifyIcmp(mbuf, context);
     case IPPROTO_ICMPV6:
@@ -373,9 +376,9 @@ bool ClassifyLocal(rte_mbuf* mbuf, const LocalAddresses& local, PacketContext& c
   }
   if (!ClassifyUpperLayer(mbuf, group, context)) return false;
   // Neighbour discovery goes to groups; nothing else that is sent to one is for us. And a tunnel
-  // carries no link of ours, and no tunnel of ours; but one header may stand behind another.
-  const bool nested =
-      context.transport && context.kind == PacketKind::kEsp && context.layers < kIpsecLayersMax;
+  // carries no link of ours, and no tunnel of ours; but one IPsec header may stand behind another.
+  const bool nested = context.may_nest && context.layers < kIpsecLayersMax &&
+                      (context.kind == PacketKind::kEsp || context.kind == PacketKind::kAh);
   if ((group && context.kind != PacketKind::kNd) ||
       (context.decapsulated && context.kind != PacketKind::kIcmpEcho && !nested)) {
     context.kind = PacketKind::kLocal;

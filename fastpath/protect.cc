@@ -3,6 +3,7 @@
 #include <rte_ip.h>
 #include <rte_prefetch.h>
 
+#include "fastpath/ah_encap.h"
 #include "fastpath/dispose.h"
 #include "fastpath/esp_encap.h"
 #include "fastpath/forward.h"
@@ -62,23 +63,30 @@ Fit FitOf(const OutboundSa& sa, rte_mbuf* mbuf, size_t mtu) {
   return below ? Fit::kWhole : Fit::kNot;
 }
 
+// Packets on their way into SAs of this worker; those of one SA stay in order.
 class Submission {
  public:
   explicit Submission(Worker& worker) : worker_(worker) {}
   void Add(rte_mbuf* mbuf) {
-    submitted_.Add(mbuf);
-    if (submitted_.size() == kBurstMax) Flush();
+    const bool ah = ContextOf(mbuf).outbound_sa->protocol == IpsecProtocol::kAh;
+    PacketList& list = ah ? ah_ : esp_;
+    list.Add(mbuf);
+    if (list.size() == kBurstMax) Flush();
   }
   void Flush() {
     PacketList dropped;
-    EspEncapSubmit(worker_.esp, submitted_.burst(), dropped);
+    EspEncapSubmit(worker_.esp, esp_.burst(), dropped);
     DropAll(worker_, dropped);
-    submitted_.Clear();
+    dropped.Clear();
+    AhEncapSubmit(worker_.esp, ah_.burst(), dropped);
+    DropAll(worker_, dropped);
+    esp_.Clear();
+    ah_.Clear();
   }
 
  private:
   Worker& worker_;
-  PacketList submitted_;
+  PacketList esp_, ah_;
 };
 
 [[gnu::cold]] void ProtectPieces(Worker& worker, rte_mbuf* mbuf, size_t piece_max,
@@ -113,8 +121,11 @@ void ProtectOwn(Worker& worker, Burst burst) {
   for (rte_mbuf* mbuf : burst) {
     PacketContext& context = ContextOf(mbuf);
     const OutboundSa& sa = *context.outbound_sa;
-    const uint16_t mtu = PathMtuOf(sa, PortAt(worker, context.next_hop->port).mtu, worker.now_tsc);
-    context.path_mtu = mtu;
+    // What leaves is a packet of the last of nested SAs; the path is known of that one.
+    const OutboundSa* then = sa.then_slot_plus_one == 0 ? nullptr : worker.esp.outbound->Then(sa);
+    context.path_mtu = PathMtuOf(then == nullptr ? sa : *then,
+                                 PortAt(worker, context.next_hop->port).mtu, worker.now_tsc);
+    const size_t mtu = size_t{context.path_mtu} - sa.then_bytes;
     switch (FitOf(sa, mbuf, mtu)) {
       case Fit::kWhole:
         submission.Add(mbuf);

@@ -53,13 +53,23 @@ struct EspLayout {
 };
 static_assert(sizeof(EspLayout) == 13);
 
+// Lifetimes of an inbound SA; UINT64_MAX: none. fastpath/sa_life.h.
+struct InboundLife {
+  uint64_t soft_packets = UINT64_MAX, hard_packets = UINT64_MAX;
+  uint64_t soft_bytes = UINT64_MAX, hard_bytes = UINT64_MAX;
+  bool soft_reported = false, hard_reported = false;
+};
+
 struct alignas(kCacheLine) InboundSa {
   Be32 active_spi;  // 0 while it takes no packets; owning worker only
   EspLayout layout;
   IpsecProtocol protocol = IpsecProtocol::kEsp;
-  IpsecMode mode = IpsecMode::kTunnel;
-  bool anti_replay = true;  // RFC 4303, 3.4.3
-  bool typed_spi = false;   // found by TypedSpis, not by its slot
+  bool anti_replay = true;       // RFC 4303, 3.4.3
+  bool typed_spi = false;        // found by TypedSpis, not by its slot
+  bool limited = false;          // has lifetimes
+  bool life_over = false;        // and reached the end of one; worker only
+  bool only_around_esp = false;  // AH: what it carries must be ESP
+  bool has_within = false;       // `within` says something
   CryptoSession session;
   const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
   uint8_t local_address[16] = {};          // outer destination; 4 bytes, then zeros, for IPv4
@@ -79,10 +89,20 @@ struct alignas(kCacheLine) InboundSa {
   uint16_t original_sum = 0;
   bool original_known = false;  // what came in UDP without this has its checksum made anew
   uint64_t peer = 0;            // InboundSaParameters::peer
+
+  alignas(kCacheLine) InboundLife life;  // touched where `limited`
+  uint64_t within = 0;                   // LayerOf() the AH that its packets must come through
 };
 static_assert(offsetof(InboundSa, window) == kCacheLine);
 static_assert(offsetof(InboundSa, spi) == 2 * kCacheLine);
-static_assert(sizeof(InboundSa) == 3 * kCacheLine);
+static_assert(offsetof(InboundSa, life) == 3 * kCacheLine);
+static_assert(sizeof(InboundSa) == 4 * kCacheLine);
+
+// Names an inbound SA in the context of a packet that came through it. Never 0.
+inline uint64_t LayerOf(SlotId slot, uint32_t generation) {
+  return uint64_t{generation} << 32 | (static_cast<uint32_t>(slot) + 1);
+}
+inline uint64_t LayerOf(const InboundSa& sa) { return LayerOf(sa.slot, sa.generation); }
 
 // Outer IP header and, where encapsulated, UDP header. IPv6 and UDP: 48 bytes. In transport mode
 // UDP's alone, as the IP header is the packet's.
@@ -95,25 +115,36 @@ struct alignas(kCacheLine) OutboundSa {
   Be32 spi;
   EspLayout layout;
   uint8_t outer_bytes = 0;  // of outer_header
+  IpsecProtocol protocol = IpsecProtocol::kEsp;
+  uint8_t then_bytes = 0;  // what the SA that its packets go into adds
   CryptoSession session;
   const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
   uint64_t iv_secret = 0;                  // CBC: random half of the nonce that is encrypted
   uint32_t checksum_part = 0;              // IPv4: one's complement sum of the constant fields
+  uint32_t then_slot_plus_one = 0;         // the SA that its packets go into; 0: none
 
   alignas(kCacheLine) uint8_t outer_header[kOuterHeaderMax] = {};  // changed by kMovePeer only
-  uint64_t sequence_last = 0;                                      // the last that may be sent
+  uint64_t sequence_last = 0;   // the last that may be sent; 0: the SA is at its end
   uint16_t path_mtu = 0;        // learned; 0: none (fastpath/path_mtu.h); worker only
   uint32_t path_mtu_until = 0;  // TSC >> kPathMtuShift: it counts no longer
 
-  alignas(kCacheLine) uint64_t sequence_next = 1;  // moves; worker only
-  Counter packets, bytes, dropped;                 // worker writes, slow path reads
-  Counter sent;                                    // sequence_next - 1, for the slow path
-  uint64_t soft_sequence = 0, soft_bytes = 0;      // kSoftExpiry at these
-  uint32_t in_flight = 0;                          // packets of it with the crypto backend
+  // What moves: worker only. The slow path reads this and the counters; all relaxed.
+  alignas(kCacheLine) std::atomic<uint64_t> sequence_next = 1;
+  Counter packets, bytes, dropped;
+  uint64_t soft_sequence = 0, soft_bytes = 0;  // kSoftExpiry at these
+  uint64_t hard_bytes = UINT64_MAX;
+  uint32_t in_flight = 0;  // packets of it with the crypto backend
   bool soft_reported = false, hard_reported = false;
+
+  uint64_t TakeSequence() {
+    const uint64_t sequence = sequence_next.load(std::memory_order_relaxed);
+    sequence_next.store(sequence + 1, std::memory_order_relaxed);
+    return sequence;
+  }
 
   alignas(kCacheLine) SlotId slot{};  // rarely touched
   WorkerId owner{};                   // constant while the slot is filled
+  uint16_t then_generation = 0;       // with then_slot_plus_one: its low bits
   uint32_t generation = 0;
   uint32_t retiring_next = 0;
   Endpoint local, remote;
@@ -124,9 +155,20 @@ static_assert(offsetof(OutboundSa, sequence_next) == 2 * kCacheLine);
 static_assert(offsetof(OutboundSa, slot) == 3 * kCacheLine);
 static_assert(sizeof(OutboundSa) == 4 * kCacheLine);
 
+// A multiple of 4 bytes behind IPv4, of 8 behind IPv6 (RFC 4302, 3.3.3.2.1).
+inline size_t AhBytes(const EspLayout& layout, uint8_t family) {
+  const size_t align = family == 4 ? 4 : 8;
+  return (12u + layout.iv_bytes + layout.icv_bytes + align - 1) & ~(align - 1);
+}
+// What AH adds to a packet.
+inline size_t AhOverhead(const OutboundSa& sa) {
+  return (sa.layout.transport ? 0u : sa.outer_bytes) + AhBytes(sa.layout, sa.layout.outer_family);
+}
+
 // Bytes of the whole packet that protection makes of one of `inner_bytes`. `clear_bytes`: of the
 // headers that stay in front in transport mode (fastpath/transport_header.h); 0 in tunnel mode.
 inline size_t EncapsulatedSize(const OutboundSa& sa, size_t inner_bytes, size_t clear_bytes = 0) {
+  if (sa.protocol == IpsecProtocol::kAh) return inner_bytes + AhOverhead(sa);
   const size_t align = sa.layout.align_bytes;
   const size_t encrypted = (inner_bytes - clear_bytes + 2 + align - 1) & ~(align - 1);
   return clear_bytes + sa.outer_bytes + 8u + sa.layout.iv_bytes + encrypted + sa.layout.icv_bytes;
@@ -134,6 +176,9 @@ inline size_t EncapsulatedSize(const OutboundSa& sa, size_t inner_bytes, size_t 
 
 // The largest packet that protection makes one of at most `outer_bytes` of; 0 where none is.
 inline size_t InnerSizeMax(const OutboundSa& sa, size_t outer_bytes, size_t clear_bytes = 0) {
+  if (sa.protocol == IpsecProtocol::kAh) {
+    return outer_bytes > AhOverhead(sa) ? outer_bytes - AhOverhead(sa) : 0;
+  }
   const size_t around =
       clear_bytes + sa.outer_bytes + 8u + sa.layout.iv_bytes + sa.layout.icv_bytes;
   if (outer_bytes <= around) return 0;

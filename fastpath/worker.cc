@@ -5,6 +5,7 @@
 #include <rte_pause.h>
 #include <rte_prefetch.h>
 
+#include "fastpath/ah_decap.h"
 #include "fastpath/arp.h"
 #include "fastpath/dispose.h"
 #include "fastpath/esp_decap.h"
@@ -32,7 +33,7 @@ constexpr int kTakeOverBurstsMax = 4;  // of each other worker, in one round
 
 // The packets of one burst, by what happens to them next.
 struct Sorted {
-  PacketList transit, ike, esp, fragments, echo, too_big, arp, nd, local;
+  PacketList transit, ike, esp, ah, fragments, echo, too_big, arp, nd, local;
 };
 
 // Is it for us? From the host port everything is by us.
@@ -85,6 +86,9 @@ void Sort(Worker& worker, Burst burst, Sorted& sorted) {
       case PacketKind::kEspInUdp:
         sorted.esp.Add(mbuf);
         break;
+      case PacketKind::kAh:
+        sorted.ah.Add(mbuf);
+        break;
       case PacketKind::kFragment:
         sorted.fragments.Add(mbuf);
         break;
@@ -107,9 +111,9 @@ void Sort(Worker& worker, Burst burst, Sorted& sorted) {
   }
 }
 
-// ESP: to the SAD and the crypto device of the worker that owns the SA. What comes back is
+// ESP and AH: to the SAD and the crypto backend of the worker that owns the SA. What comes back is
 // CollectDecrypted()'s.
-void Decapsulate(Worker& worker, Burst burst) {
+void Decapsulate(Worker& worker, Burst burst, IpsecProtocol protocol) {
   PacketList own;
   HandOverToSpiOwners(worker, burst, own);
   if (own.empty()) return;
@@ -121,7 +125,11 @@ void Decapsulate(Worker& worker, Burst burst) {
     context.outer_remote = {SourceOf(mbuf, context), udp ? context.source_port : uint16_t{0}};
   }
   PacketList dropped;
-  EspDecapSubmit(worker.esp, own.burst(), dropped);
+  if (protocol == IpsecProtocol::kAh) {
+    AhDecapSubmit(worker.esp, own.burst(), dropped);
+  } else {
+    EspDecapSubmit(worker.esp, own.burst(), dropped);
+  }
   DropAll(worker, dropped);
 }
 
@@ -136,7 +144,8 @@ void Echo(Worker& worker, Burst burst) {
 void Dispatch(Worker& worker, Burst burst, PacketList& whole) {
   Sorted sorted;
   Sort(worker, burst, sorted);
-  Decapsulate(worker, sorted.esp.burst());
+  Decapsulate(worker, sorted.esp.burst(), IpsecProtocol::kEsp);
+  Decapsulate(worker, sorted.ah.burst(), IpsecProtocol::kAh);
   Forward(worker, sorted.transit.burst());
   PuntIke(worker, sorted.ike.burst());
   Echo(worker, sorted.echo.burst());

@@ -24,11 +24,14 @@ void Flush(Worker& worker, HandOver::Outgoing& out) {
   }
 }
 
+constexpr size_t kSpiInAh = 4;  // RFC 4302, 2
+
 // This worker's own where the packet is too short to have an SPI: somebody has to count it.
 WorkerId SpiOwner(const Worker& worker, rte_mbuf* mbuf) {
   const PacketContext& context = ContextOf(mbuf);
-  const size_t offset =
-      context.l4_offset + (context.kind == PacketKind::kEspInUdp ? kUdpHeaderBytes : 0u);
+  size_t offset = context.l4_offset;
+  if (context.kind == PacketKind::kEspInUdp) offset += kUdpHeaderBytes;
+  if (context.kind == PacketKind::kAh) offset += kSpiInAh;
   if (mbuf->data_len < offset + sizeof(Be32)) return worker.id;
   Be32 spi;
   std::memcpy(&spi, DataOf(mbuf) + offset, sizeof spi);

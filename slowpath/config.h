@@ -84,6 +84,8 @@ struct ManualSaConfig {
   bool anti_replay = false;  // RFC 4303, 3.4.3: a peer that restarts begins at 1 again
   fastpath::SaLifetimes lifetimes;
   absl::Duration soft_time, hard_time;  // 0: none
+  std::string then;                     // ESP, out: the SA of AH that its packets go into
+  std::string within;                   // ESP, in: the SA of AH that its packets come through
 };
 
 struct ControlConfig {

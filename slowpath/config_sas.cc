@@ -226,6 +226,41 @@ void ReadLifetimes(ConfigMap& map, ManualSaConfig& sa) {
   CheckOrder(*section, "time", sa.soft_time, sa.hard_time);
 }
 
+void ReadNesting(ConfigMap& map, ManualSaConfig& sa) {
+  const bool inbound = sa.direction == Direction::kInbound;
+  for (const bool within : {true, false}) {
+    const auto node = map.Take(within ? "within" : "then");
+    if (!node.has_value() || !node->Parse(ParseText, within ? sa.within : sa.then)) continue;
+    if (within != inbound || sa.protocol != IpsecProtocol::kEsp) {
+      node->Fail(absl::StrCat("found it on ", Name(sa.protocol),
+                              " with direction: ", inbound ? "in" : "out",
+                              ", want it on esp with direction: ", within ? "in" : "out"));
+    }
+    if (sa.udp_encapsulation)
+      node->Fail("found it with encapsulation: udp, want the one without the other");
+  }
+}
+
+// What `then` and `within` name must be an SA of AH between the same ends.
+void CheckNesting(const ConfigNode& node, const ManualSaConfig& sa,
+                  const std::vector<ManualSaConfig>& sas) {
+  const std::string& name = sa.then.empty() ? sa.within : sa.then;
+  if (name.empty()) return;
+  const auto found = std::find_if(sas.begin(), sas.end(),
+                                  [&](const ManualSaConfig& other) { return other.name == name; });
+  const char* key = sa.then.empty() ? "within" : "then";
+  if (found == sas.end() || found->protocol != IpsecProtocol::kAh ||
+      found->direction != sa.direction) {
+    return node.Fail(absl::StrCat("found ", key, " '", name,
+                                  "', want the name of an SA with "
+                                  "protocol: ah and the same direction"));
+  }
+  if (found->local.address != sa.local.address || found->remote.address != sa.remote.address) {
+    node.Fail(absl::StrCat("found ", key, " '", name, "', which has other ends, want one between ",
+                           sa.local.address.ToString(), " and ", sa.remote.address.ToString()));
+  }
+}
+
 ManualSaConfig ReadManualSa(const ConfigNode& node, const std::vector<PortSettings>& ports) {
   ManualSaConfig sa;
   ConfigMap map(node);
@@ -255,6 +290,7 @@ ManualSaConfig ReadManualSa(const ConfigNode& node, const std::vector<PortSettin
         "its packets only after a restart of its own");
   }
   ReadLifetimes(map, sa);
+  ReadNesting(map, sa);
   map.Finish();
   return sa;
 }
@@ -285,6 +321,8 @@ void ReadManualSas(ConfigMap& root, const std::vector<PortSettings>& ports,
     }
     sas.push_back(std::move(sa));
   }
+  const std::vector<ConfigNode> nodes = section->Items();
+  for (size_t i = 0; i < sas.size(); ++i) CheckNesting(nodes[i], sas[i], sas);
 }
 
 }  // namespace sekisho::slowpath

@@ -1,6 +1,9 @@
 #include "slowpath/manual_sas.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
 
 namespace sekisho::slowpath {
 namespace {
@@ -34,27 +37,50 @@ LogFields FieldsOf(const ManualSaConfig& sa) {
 
 }  // namespace
 
-absl::StatusOr<fastpath::SaHandle> ManualSas::InstallOne(const ManualSaConfig& sa) {
-  if (sa.direction == UpMessage::Direction::kOutbound) {
-    return fast_path_.InstallOutbound(ParametersOf<fastpath::OutboundSaParameters>(sa));
+std::optional<fastpath::SaHandle> ManualSas::HandleOf(const std::string& name) const {
+  for (const Entry& entry : entries_) {
+    if (!name.empty() && entry.config->name == name) return entry.handle;
   }
-  auto parameters = ParametersOf<fastpath::InboundSaParameters>(sa);
-  parameters.typed_spi = true;
-  parameters.anti_replay = sa.anti_replay;
-  return fast_path_.InstallInbound(parameters);
+  return std::nullopt;
+}
+
+absl::Status ManualSas::InstallOne(const ManualSaConfig& sa, const std::vector<ManualSaConfig>& sas,
+                                   absl::Time now) {
+  const bool around_another = std::any_of(sas.begin(), sas.end(), [&](const auto& other) {
+    return other.then == sa.name || other.within == sa.name;
+  });
+  absl::StatusOr<fastpath::SaHandle> handle;
+  if (sa.direction == UpMessage::Direction::kOutbound) {
+    auto parameters = ParametersOf<fastpath::OutboundSaParameters>(sa);
+    // It takes what ESP made; a packet that chose it by its selectors would leave unencrypted.
+    if (around_another) parameters.remote.clear();
+    parameters.then = HandleOf(sa.then);
+    handle = fast_path_.InstallOutbound(parameters);
+  } else {
+    auto parameters = ParametersOf<fastpath::InboundSaParameters>(sa);
+    parameters.typed_spi = true;
+    parameters.anti_replay = sa.anti_replay;
+    parameters.only_around_esp = around_another;
+    parameters.within = HandleOf(sa.within);
+    handle = fast_path_.InstallInbound(parameters);
+  }
+  if (!handle.ok()) {
+    return absl::Status(handle.status().code(),
+                        absl::StrCat("sas: '", sa.name, "': ", handle.status().message()));
+  }
+  entries_.push_back({.config = &sa, .handle = *handle, .installed_at = now});
+  LogFields fields = FieldsOf(sa);
+  fields.emplace_back("suite", sa.suite.ToString());
+  log_.Info("manual-sa-installed", fields);
+  return absl::OkStatus();
 }
 
 absl::Status ManualSas::Install(const std::vector<ManualSaConfig>& sas, absl::Time now) {
-  for (const ManualSaConfig& sa : sas) {
-    const absl::StatusOr<fastpath::SaHandle> handle = InstallOne(sa);
-    if (!handle.ok()) {
-      return absl::Status(handle.status().code(),
-                          absl::StrCat("sas: '", sa.name, "': ", handle.status().message()));
+  // Those of AH first: others name them.
+  for (const IpsecProtocol protocol : {IpsecProtocol::kAh, IpsecProtocol::kEsp}) {
+    for (const ManualSaConfig& sa : sas) {
+      if (sa.protocol == protocol) SEKISHO_RETURN_IF_ERROR(InstallOne(sa, sas, now));
     }
-    entries_.push_back({.config = &sa, .handle = *handle, .installed_at = now});
-    LogFields fields = FieldsOf(sa);
-    fields.emplace_back("suite", sa.suite.ToString());
-    log_.Info("manual-sa-installed", fields);
   }
   return absl::OkStatus();
 }

@@ -53,7 +53,9 @@ class ManualSas {
     bool soft_said = false, expired = false;
   };
 
-  absl::StatusOr<fastpath::SaHandle> InstallOne(const ManualSaConfig& sa);
+  absl::Status InstallOne(const ManualSaConfig& sa, const std::vector<ManualSaConfig>& sas,
+                          absl::Time now);
+  std::optional<fastpath::SaHandle> HandleOf(const std::string& name) const;
   void SayExpiry(const Entry& entry, bool hard);
 
   fastpath::FastPath& fast_path_;
