@@ -143,6 +143,7 @@ void Gateway::HandleUp(const UpMessage& message) {
       HandlePacket(message.packet);
       return;
     case Kind::kPeerMoved:
+      if (manual_sas_->HandlePeerMoved(message.peer_moved)) return;
       ike_->HandlePeerMoved(message.peer_moved);
       return;
     case Kind::kAcquire:

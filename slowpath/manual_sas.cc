@@ -8,6 +8,9 @@
 namespace sekisho::slowpath {
 namespace {
 
+// Peers of these SAs are numbered from here on; those of IKE count up from 1 (IkeSaId).
+constexpr uint64_t kFirstPeer = uint64_t{1} << 63;
+
 // Both directions take the same values under different names of the fast path.
 template <typename Parameters>
 Parameters ParametersOf(const ManualSaConfig& sa) {
@@ -37,6 +40,15 @@ LogFields FieldsOf(const ManualSaConfig& sa) {
 
 }  // namespace
 
+// The SAs between the same two ends are one peer's, also where its port tells it from others behind
+// the same NAT.
+uint64_t ManualSas::PeerOf(const ManualSaConfig& sa) const {
+  for (const Entry& entry : entries_) {
+    if (entry.config->local == sa.local && entry.config->remote == sa.remote) return entry.peer;
+  }
+  return kFirstPeer + entries_.size();
+}
+
 std::optional<fastpath::SaHandle> ManualSas::HandleOf(const std::string& name) const {
   for (const Entry& entry : entries_) {
     if (!name.empty() && entry.config->name == name) return entry.handle;
@@ -49,15 +61,18 @@ absl::Status ManualSas::InstallOne(const ManualSaConfig& sa, const std::vector<M
   const bool around_another = std::any_of(sas.begin(), sas.end(), [&](const auto& other) {
     return other.then == sa.name || other.within == sa.name;
   });
+  const uint64_t peer = PeerOf(sa);
   absl::StatusOr<fastpath::SaHandle> handle;
   if (sa.direction == UpMessage::Direction::kOutbound) {
     auto parameters = ParametersOf<fastpath::OutboundSaParameters>(sa);
     // It takes what ESP made; a packet that chose it by its selectors would leave unencrypted.
     if (around_another) parameters.remote.clear();
+    parameters.peer = peer;
     parameters.then = HandleOf(sa.then);
     handle = fast_path_.InstallOutbound(parameters);
   } else {
     auto parameters = ParametersOf<fastpath::InboundSaParameters>(sa);
+    parameters.peer = peer;
     parameters.typed_spi = true;
     parameters.anti_replay = sa.anti_replay;
     parameters.only_around_esp = around_another;
@@ -68,7 +83,7 @@ absl::Status ManualSas::InstallOne(const ManualSaConfig& sa, const std::vector<M
     return absl::Status(handle.status().code(),
                         absl::StrCat("sas: '", sa.name, "': ", handle.status().message()));
   }
-  entries_.push_back({.config = &sa, .handle = *handle, .installed_at = now});
+  entries_.push_back({.config = &sa, .handle = *handle, .peer = peer, .installed_at = now});
   LogFields fields = FieldsOf(sa);
   fields.emplace_back("suite", sa.suite.ToString());
   log_.Info("manual-sa-installed", fields);
@@ -108,6 +123,30 @@ void ManualSas::HandleTimers(absl::Time now) {
       SayExpiry(entry, true);
     }
   }
+}
+
+bool ManualSas::HandlePeerMoved(const UpMessage::PeerMoved& moved) {
+  const fastpath::SaHandle handle{UpMessage::Direction::kInbound, moved.slot, moved.generation};
+  const auto from = std::find_if(entries_.begin(), entries_.end(),
+                                 [&](const Entry& entry) { return entry.handle == handle; });
+  if (from == entries_.end()) return false;
+  for (const Entry& entry : entries_) {
+    const ManualSaConfig& sa = *entry.config;
+    if (entry.peer != from->peer || !entry.handle.has_value() || !sa.udp_encapsulation ||
+        sa.direction != UpMessage::Direction::kOutbound) {
+      continue;
+    }
+    LogFields fields = FieldsOf(sa);
+    fields.emplace_back("to", moved.remote.ToString());
+    if (const absl::Status sent = fast_path_.MovePeer(*entry.handle, moved.local, moved.remote);
+        sent.ok()) {
+      log_.Info("manual-sa-peer-moved", fields);
+    } else {
+      fields.emplace_back("reason", std::string(sent.message()));
+      log_.Warning("manual-sa-peer-not-moved", fields);
+    }
+  }
+  return true;
 }
 
 bool ManualSas::HandleExpiry(const UpMessage::Sa& sa, bool hard) {

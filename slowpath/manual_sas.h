@@ -40,6 +40,9 @@ class ManualSas {
   absl::Status Install(const std::vector<ManualSaConfig>& sas, absl::Time now);
   // soft_time and hard_time. Called about once a second.
   void HandleTimers(absl::Time now);
+  // The peer of an inbound SA was seen elsewhere (RFC 3948, 3): what goes to it follows. False: it
+  // is not one of these SAs.
+  bool HandlePeerMoved(const UpMessage::PeerMoved& moved);
   // A lifetime in bytes or packets. False: it is not one of these SAs.
   bool HandleExpiry(const UpMessage::Sa& sa, bool hard);
 
@@ -49,12 +52,14 @@ class ManualSas {
   struct Entry {
     const ManualSaConfig* config = nullptr;
     std::optional<fastpath::SaHandle> handle;  // none: removed
+    uint64_t peer = 0;                         // InboundSaParameters::peer
     absl::Time installed_at;
     bool soft_said = false, expired = false;
   };
 
   absl::Status InstallOne(const ManualSaConfig& sa, const std::vector<ManualSaConfig>& sas,
                           absl::Time now);
+  uint64_t PeerOf(const ManualSaConfig& sa) const;
   std::optional<fastpath::SaHandle> HandleOf(const std::string& name) const;
   void SayExpiry(const Entry& entry, bool hard);
 
