@@ -142,7 +142,7 @@ expect_tunnel() { # ROLE
   local sas
   sas=$(client_sas "$1")
   grep -qE '^vpn: #[0-9]+, ESTABLISHED, IKEv2, ' <<<"$sas" || fail "$1: no IKE SA is established"
-  grep -qE '^  net: #[0-9]+, .* INSTALLED, TUNNEL' <<<"$sas" || fail "$1: no Child SA is installed"
+  grep -qE "^  net: #[0-9]+, .* INSTALLED, ${MODE^^}" <<<"$sas" || fail "$1: no Child SA is installed"
 }
 
 expect_log() { # ROLE REGEX

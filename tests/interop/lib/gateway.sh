@@ -55,6 +55,16 @@ gateway_start() {
   process_alive "$dir" || fail "sekisho did not start: $(gateway_error)"
 }
 
+# gateway_own_stack: behind OWN_PORT, the IP stack of the gateway's machine with the outside addresses
+OWN_PORT='  own: {device: "net_tap0,iface=own0", side: host, mtu: 1400}'
+gateway_own_stack() {
+  in_ns gateway sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.own0.rp_filter=0
+  in_ns gateway ethtool -K own0 tx off rx off sg off tso off gso off gro off >/dev/null 2>&1 || true
+  address gateway own0 "$GW4/24" "$GW6/64"
+  ip_ns gateway link set own0 mtu 1400 up
+  default_routes gateway "$OUTSIDE4" "$OUTSIDE6"
+}
+
 gateway_answers() {
   process_alive "$STATE/gateway" || return 0
   [[ -S $STATE/gateway/control ]] && gateway_ctl show ports >/dev/null 2>&1

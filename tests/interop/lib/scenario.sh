@@ -10,6 +10,7 @@
 #   CORES         of sekisho's workers, "0, 1"; default $SEKISHO_CORES, or what sekisho takes by itself
 #   PEER          linux: the clients are in the guest (lib/guest.sh), defaults are in defaults/linux
 #   PORTS         pcap: where IPv4 fragments reach the gateway, see lib/gateway.sh
+#   HOST_PORT     $OWN_PORT: the gateway's machine has an IP stack behind sekisho, see gateway_own_stack
 #   SKIP          when set: why this can't be tried here
 #
 # After every story: the gateway still runs, its packets are all accounted for, and nothing inner was
@@ -26,7 +27,7 @@ scenario_defaults() { # NAME
   SCENARIO=$1
   IKE=aes256gcm16-prfsha256-x25519 ESP=aes256gcm16 VIPS=0.0.0.0 REMOTE_TS=$LAN4_NET REMOTE=$GW4 \
     LOCAL_TS=$LINUX_NET4,$LINUX_NET6 ENCAP=no MODE=tunnel CLIENT_PSK=$PSK ROGUE=no PEER='' \
-    PORTS=af_packet CORES=${SEKISHO_CORES:-} DESCRIPTION='' SKIP='' TYPE='' GATEWAY_GONE=no LEAKS=none
+    PORTS=af_packet HOST_PORT='' CORES=${SEKISHO_CORES:-} DESCRIPTION='' SKIP='' TYPE='' GATEWAY_GONE=no LEAKS=none
 }
 
 # every_second A B C D...: 'A, C, ...', the suites of a table that also has their other names

@@ -71,11 +71,22 @@ steady_end() {
     fail "$role: pings were lost: $(grep 'packet loss' "$STATE/$role-ping")"
 }
 
-# serve: the transfer's other end, on all addresses of the inside server, once a run
+# serve [ROLE]: the transfer's other end, on all addresses of the inside server or of another role
 serve() {
-  local dir=$STATE/server
+  local role=${1:-inside}
+  local dir=$STATE/server-$role
+  if is_guest "$role"; then guest_serve "$role" && return; fi
   if process_alive "$dir"; then return; fi
   mkdir -p "$dir"
-  process_start "$dir" ip netns exec "${NS}inside" python3 "$INTEROP/transfer.py" serve $PORT
-  wait_for 10 grep -q ready "$dir/output" || fail "the server inside does not start"
+  process_start "$dir" ip netns exec "$NS$role" python3 "$INTEROP/transfer.py" serve $PORT
+  wait_for 10 grep -q ready "$dir/output" || fail "the server of $role does not start"
+}
+
+# guest_serve ROLE: until the guest is cleaned
+guest_serve() {
+  # shellcheck disable=SC2016
+  guest_in "$1" bash -c 'ss -Hltn "sport = :$2" | grep -q . && exit
+    setsid python3 "$1" serve "$2" </dev/null >"/run/served-$2" 2>&1 &
+    for ((i = 0; i < 100; i++)); do ss -Hltn "sport = :$2" | grep -q . && exit; sleep 0.1; done
+    exit 1' serve "$INTEROP/transfer.py" $PORT || fail "the server of $1 does not start"
 }
