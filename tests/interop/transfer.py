@@ -6,7 +6,7 @@ transfer.py serve PORT
 transfer.py datagrams ADDRESS PORT [--bytes N]
     sends 20 datagrams of N bytes; each must come back as it was; exit status 1 if one does not
 transfer.py up|down ADDRESS PORT [--bytes N] [--seconds S] [--rate MBIT]
-        [--source ADDRESS]
+        [--source ADDRESS] [--source-port PORT]
     sends (up) or fetches (down) at least N bytes for at least S seconds, at most at MBIT/s, and
     prints 'ok N bytes, S s, R Mbit/s, N retransmitted, sha256 ...'; exit status 1 if what arrived is
     not what was sent
@@ -121,7 +121,7 @@ def datagrams(options):
 
 
 def transfer(options):
-    source = (options.source, 0) if options.source else None
+    source = (options.source, options.source_port) if options.source or options.source_port else None
     connection = socket.create_connection((options.address, options.port), TIMEOUT, source)
     with connection, connection.makefile('rb') as stream:
         connection.sendall(
@@ -151,7 +151,8 @@ def main():
         one.add_argument('--bytes', type=int, default=1)
         one.add_argument('--seconds', type=float, default=0)
         one.add_argument('--rate', type=float, default=0)
-        one.add_argument('--source', help='address to send from')
+        one.add_argument('--source', default='', help='address to send from')
+        one.add_argument('--source-port', type=int, default=0)
     options = parser.parse_args()
     if options.way == 'serve':
         serve(options.port)

@@ -3,7 +3,7 @@
 # A guest with the real Linux IPsec stack (XFRM), since this machine's own kernel may have none. One
 # is booted for a run, by the first scenario that wants it, and cleaned between scenarios. Its network
 # namespaces are three roles of the plan: linux, with eth0 on the access network like the office, and
-# linux1 and linux2, two hosts behind the NAT, on eth1. Commands go in through a NIC of their own, in a
+# linux1 and linux2, two hosts behind the NAT, on eth1; linux3 is behind another one. Commands go in through a NIC of their own, in a
 # namespace of its own at either end, which nothing that a test does to the guest can cut off.
 
 GUEST_HOST4=169.254.77.1 GUEST_CONTROL4=169.254.77.2
@@ -55,6 +55,7 @@ guest_boot() { # MACHINE
   process_start "$dir" \
     ip netns exec "${NS}outside" "$GUEST_FILES/tap_exec.py" 201 to-linux \
     ip netns exec "${NS}nat" "$GUEST_FILES/tap_exec.py" 202 to-linux-home \
+    ip netns exec "${NS}inner" "$GUEST_FILES/tap_exec.py" 203 to-linux-inner \
     ip netns exec "${NS}control" "$GUEST_FILES/tap_exec.py" 200 control \
     "${GUEST_COMMAND[@]}"
   wait_for 45 guest_answers && process_alive "$dir" && guest_prepare >"$dir/prepare" 2>&1
@@ -68,6 +69,10 @@ guest_links() {
     ip_ns control link set control up
     guest_link outside to-linux access
     guest_link nat to-linux-home home
+    ip_ns inner tuntap add to-linux-inner mode tap
+    ip_ns inner link set to-linux-inner mtu "$MTU" up
+    address inner to-linux-inner "$INNER4/24"
+    ip_ns inner route add "$(home_address4 linux3)/32" dev to-linux-inner
   fi
 }
 
@@ -85,11 +90,12 @@ guest_command_uml() {
     "$1/linux.uml" "ubd0r=$1/root.img" "ubd1r=$1/modules-uml.img" root=/dev/ubda ro
     init=/sbin/guest-init "mem=${GUEST_MEGABYTES}M" quiet panic=1 umid=guest "uml_dir=$2/"
     con0=null,fd:1 con=null ssl=null "vec0:$vector,fd=200,$mac:ff:00:01"
-    "vec1:$vector,fd=201,$mac:00:00:00" "vec2:$vector,fd=202,$mac:00:00:01")
+    "vec1:$vector,fd=201,$mac:00:00:00" "vec2:$vector,fd=202,$mac:00:00:01"
+    "vec3:$vector,fd=203,$mac:00:00:02")
 }
 
 guest_command_qemu() {
-  local nic n mac=(ff:00:01 00:00:00 00:00:01)
+  local nic n mac=(ff:00:01 00:00:00 00:00:01 00:00:02)
   nic=mrg_rxbuf=off,csum=off,gso=off,guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ecn=off
   nic+=,guest_ufo=off,romfile=
   GUEST_COMMAND=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot
@@ -97,7 +103,7 @@ guest_command_qemu() {
     -kernel "$1/vmlinuz" -initrd "$1/initrd.gz" -append "console=ttyS0 quiet panic=-1 mitigations=off"
     -drive "file=$1/root.img,format=raw,if=virtio,readonly=on"
     -drive "file=$1/modules-qemu.img,format=raw,if=virtio,readonly=on")
-  for n in 0 1 2; do
+  for n in 0 1 2 3; do
     GUEST_COMMAND+=(-netdev "tap,id=n$n,fd=$((200 + n))"
       -device "virtio-net-pci,netdev=n$n,mac=02:73:6b:${mac[n]},$nic")
   done
@@ -165,6 +171,14 @@ guest_prepare() {
 	ip -n \$1 -6 route add default via $HOME6
 	GUEST
   done
+  guest_bash "$(home_address4 linux3)/32" <<-GUEST
+	ip netns add linux3
+	ip link set data2 name eth0 netns linux3
+	ip -n linux3 link set lo up
+	ip -n linux3 link set eth0 up
+	ip -n linux3 addr add \$1 dev eth0
+	ip -n linux3 route add default via $INNER4 dev eth0 onlink
+	GUEST
   guest_sh mkdir -p "$INTEROP"
   guest_sh sh -c "cat >'$INTEROP/transfer.py'" <"$INTEROP/transfer.py"
   guest_clean
@@ -176,7 +190,7 @@ guest_clean() {
 	pkill -f '[t]ransfer.py' || true
 	pkill -x ping || true
 	pkill -x charon-systemd || true
-	for role in '' linux1 linux2; do
+	for role in '' linux1 linux2 linux3; do
 	  in=(ip)
 	  [[ -z \$role ]] || in=(ip -n \$role)
 	  "\${in[@]}" xfrm policy flush

@@ -100,12 +100,21 @@ net_home() {
   switch nat home
   address nat home "$HOME4/24" "$HOME6/64"
   forwarding nat
-  for role in client1 client2 plain; do
+  for role in client1 client2 plain inner; do
     veth "$role" eth0 nat "to-$role"
     ip_ns nat link set "to-$role" master home
     address "$role" eth0 "$(home_address4 "$role")/24" "$(home_address6 "$role")/64"
     default_routes "$role" "$HOME4" "$HOME6"
   done
+  forwarding inner
+  in_ns inner nft -f - <<-NFT
+	table ip inner {
+	  chain out {
+	    type nat hook postrouting priority srcnat; policy accept;
+	    oifname "eth0" masquerade
+	  }
+	}
+	NFT
   net_nat_rule ''
 }
 
@@ -151,6 +160,7 @@ net_watch() {
 	  counter in_esp { }
 	  counter in_ah { }
 	  counter in_natt { }
+	  counter in_clear { }
 	  chain pass {
 	    type filter hook prerouting priority -450; policy accept;
 	    ip saddr { $LAN4_NET, $POOL4_NET, $OFFICE_NET, $LINUX_NET4 } counter name leaks
@@ -161,13 +171,15 @@ net_watch() {
 	    meta l4proto ah counter name in_ah
 	    meta l4proto udp udp sport 4500 udp length > 200 counter name in_natt
 	    meta l4proto udp udp dport 4500 udp length > 200 counter name in_natt
+	    ip saddr $GW4 meta l4proto tcp counter name in_clear
+	    ip daddr $GW4 meta l4proto tcp counter name in_clear
 	    ip daddr $GW4 ip frag-off & 0x1fff != 0 counter name fragments
 	  }
 	}
 	NFT
 }
 
-watched() { # leaks | fragments | in_esp | in_ah | in_natt
+watched() { # leaks | fragments | in_esp | in_ah | in_natt | in_clear
   in_ns outside nft list counter inet watch "$1" | sed -n 's/.*packets \([0-9]*\).*/\1/p'
 }
 
@@ -175,11 +187,11 @@ watched() { # leaks | fragments | in_esp | in_ah | in_natt
 watch_start() {
   local what
   WATCHED=()
-  for what in leaks in_esp in_ah in_natt; do WATCHED[$what]=$(watched "$what"); done
+  for what in leaks in_esp in_ah in_natt in_clear; do WATCHED[$what]=$(watched "$what"); done
 }
 watched_since() { echo "$(($(watched "$1") - WATCHED[$1]))"; }
 
-# expect_carried esp|ah|natt: the gateway's packets are in that, many of them, seen on the way
+# expect_carried esp|ah|natt|clear: the gateway's packets are in that, many of them, seen on the way
 expect_carried() {
   (($(watched_since "in_$1") >= 20)) || fail "only $(watched_since "in_$1") packets of $1 on the way"
 }

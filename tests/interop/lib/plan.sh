@@ -14,9 +14,11 @@
 # One NAT hides client1, client2 and plain (a host that never speaks IPsec). office is a site with a
 # public address and a network of its own. linux is another one, in a guest with the Linux kernel's
 # IPsec, and linux1 .14 and linux2 .15, behind the NAT, are in that guest, too. gw-wan and gw-lan belong to sekisho, not to the kernel.
+# linux3 is in the guest, too, behind a NAT behind that NAT, inner .21, and has the same private address
+# as linux1.
 # IPv6 is routed everywhere: the NAT is IPv4's.
 
-ROLES=(client1 client2 plain nat office outside gateway inside control)
+ROLES=(client1 client2 plain inner nat office outside gateway inside control)
 
 MTU=1500
 GW4=203.0.113.1 GW6=2001:db8:113::1
@@ -29,6 +31,7 @@ LINUX4=198.51.100.44 LINUX6=2001:db8:51::44
 LINUX_NET4=10.62.0.0/24 LINUX_HOST4=10.62.0.1
 LINUX_NET6=2001:db8:62::/64 LINUX_HOST6=2001:db8:62::1
 HOME4=192.168.77.254 HOME6=2001:db8:77::fe HOME6_NET=2001:db8:77::/64  # the NAT's inner leg
+INNER4=192.168.88.254  # the inner NAT's own inner leg
 LAN4_NET=10.10.0.0/24 LAN6_NET=2001:db8:10::/64
 GWLAN4=10.10.0.254 GWLAN6=2001:db8:10::fe
 SERVER4=10.10.0.1 SERVER6=2001:db8:10::1
@@ -48,7 +51,8 @@ home_number() {
   client1) echo 11 ;;
   client2) echo 12 ;;
   plain) echo 13 ;;
-  linux1) echo 14 ;;
+  linux1 | linux3) echo 14 ;;
   linux2) echo 15 ;;
+  inner) echo 21 ;;
   esac
 }

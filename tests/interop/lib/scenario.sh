@@ -72,7 +72,7 @@ scenario_play() { # NAME
 
 scenario_cleanup() {
   local role
-  for role in client1 client2 office linux linux1 linux2; do client_stop "$role"; done
+  for role in client1 client2 office linux linux1 linux2 linux3; do client_stop "$role"; done
   gateway_stop
   if process_alive "$STATE/guest"; then guest_clean >"$STATE/guest/clean" 2>&1 || true; fi
   net_nat_rule ''
@@ -120,7 +120,7 @@ scenario_keep_logs() { # NAME
   local kept=$ROOT/build/interop-logs/$1 file
   rm -rf "$kept"
   mkdir -p "$kept"
-  for file in linux linux1 linux2; do
+  for file in linux linux1 linux2 linux3; do
     if [[ -d $STATE/$file/swanctl ]]; then
       client_log "$file"
       guest_in "$file" ip -s xfrm state >"$kept/$file-xfrm" 2>&1 || true
@@ -128,7 +128,7 @@ scenario_keep_logs() { # NAME
       guest_in "$file" grep -v '[[:space:]]0$' /proc/net/xfrm_stat >>"$kept/$file-xfrm" 2>&1 || true
     fi
   done
-  for file in "$STATE"/{client1,client2,office,linux,linux1,linux2}/{log,initiate} \
+  for file in "$STATE"/{client1,client2,office,linux,linux1,linux2,linux3}/{log,initiate} \
     "$STATE"/gateway/{output,sekisho.yaml} "$STATE"/{trace,accounting} \
     "$STATE"/sanitizer/report.*; do
     if [[ -f $file ]]; then cp "$file" "$kept/$(basename "$(dirname "$file")")-${file##*/}"; fi
