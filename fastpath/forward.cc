@@ -179,6 +179,17 @@ void RouteTransit(Worker& worker, Burst burst, PacketList& inside, PacketList& o
   }
 }
 
+// An optional policy has its packets protected where that can be for one peer only: by an SA that
+// is not told from others by its flows.
+bool HasSaOfItsOwn(const Worker& worker, rte_mbuf* mbuf) {
+  PacketContext& context = ContextOf(mbuf);
+  worker.esp.outbound->LookUp({&mbuf, 1});
+  if (context.outbound_sa == nullptr) return false;
+  if (!OutboundSad::HasFlows(*context.outbound_sa)) return true;
+  context.outbound_sa = nullptr;
+  return false;
+}
+
 // What PROTECT claims goes back by the flow that it belongs to, else by the SAs' selectors.
 void DecideProtected(Worker& worker, rte_mbuf* mbuf, PacketList& clear, PacketList& protect) {
   const bool optional = IsOptional(worker, ContextOf(mbuf));
@@ -186,7 +197,7 @@ void DecideProtected(Worker& worker, rte_mbuf* mbuf, PacketList& clear, PacketLi
     case WayBack::kSa:
       return protect.Add(mbuf);
     case WayBack::kUnknown:
-      return (optional ? clear : protect).Add(mbuf);
+      return (optional && !HasSaOfItsOwn(worker, mbuf) ? clear : protect).Add(mbuf);
     case WayBack::kClear:
       if (optional) return clear.Add(mbuf);
       break;  // the policy has changed

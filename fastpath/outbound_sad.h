@@ -96,7 +96,11 @@ class OutboundSad {
   OutboundSa* Then(const OutboundSa& sa) const;
   // The owner: as InboundSad's, of the SAs that `worker` owns.
   OutboundSa* TakeIdleRemoved(WorkerId worker);
-  // Any. Is there an SA whose packets belong to it by their flows (flow_table.h)?
+  // Any. Do packets belong to it by their flows (flow_table.h), as another's may look the same?
+  static bool HasFlows(const OutboundSa& sa) {
+    return sa.layout.transport && sa.layout.udp_encapsulation;
+  }
+  // Any. Is there such an SA?
   bool has_flows() const { return with_flows_.load(std::memory_order_relaxed) != 0; }
   // Any, once per round: no packet holds an SA that LookUp() found for it, except with the backend.
   void ReportQuiescent(WorkerId worker) { quiescence_.Report(worker); }
@@ -158,10 +162,6 @@ class OutboundSad {
   void CountLength(const Key& key, int change);
   template <typename Accept>
   const Node* FindIf(const PacketSelectors& packet, Accept accept) const;
-
-  static bool HasFlows(const OutboundSa& sa) {
-    return sa.layout.transport && sa.layout.udp_encapsulation;
-  }
 
   const uint32_t mask_;
   std::atomic<uint32_t> with_flows_ = 0;  // slow path writes

@@ -379,6 +379,30 @@ TEST_F(HostTest, AFullFlowTableDropsUnderItsName) {
   EXPECT_TRUE(AtHost(gateway).has_value());
 }
 
+// A connection that the host begins: in ESP to a peer whose address is its own, in clear to its
+// neighbour, who has no SA, and to a NAT, where nobody knows whom it is for.
+TEST_F(HostTest, UnderAnOptionalPolicyTheHostsOwnConnectionsUseTheSaThatIsThere) {
+  Gateway& gateway = Start({Optional()});
+  const Client behind_nat(gateway, 1, 41001, "crypto_openssl3");
+  TestSa direct;
+  direct.mode = IpsecMode::kTransport;
+  direct.peer = 2;
+  direct.local = {*TrafficSelector::Parse(kUs)};
+  direct.remote = {*TrafficSelector::Parse("192.0.2.9")};
+  direct.local_endpoint = {Address(kUs), 500};
+  direct.remote_endpoint = {Address("192.0.2.9"), 500};
+  ASSERT_TRUE(
+      gateway.fast_path().InstallOutbound(OutboundParameters(direct, Spi(0xabcdef01))).ok());
+  gateway.Run();
+  const auto protocol_towards = [&](const char* remote) {
+    const auto sent = AnswerOf(gateway, Ipv4(kUs, remote).Tcp(50000, 22).Payload(9).Build());
+    return sent ? (*sent)[9] : 0;
+  };
+  EXPECT_EQ(protocol_towards("192.0.2.9"), 50);
+  EXPECT_EQ(protocol_towards("192.0.2.10"), 6);
+  EXPECT_EQ(protocol_towards(kNat), 6);
+}
+
 // Without `optional` clear packets stay out, and new connections of ours go by the selectors.
 TEST_F(HostTest, APolicyThatIsNotOptionalWantsIpsec) {
   Gateway& gateway = Start({MakePolicy(PolicyAction::kProtect, kUs, "0.0.0.0/0")});
