@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2153
 DESCRIPTION="Linux: transport mode behind one NAT: three clients, two of one private address, and a plain host"
 PEER=linux
 PORTS=pcap
@@ -57,7 +57,7 @@ at_once() {
 from_one_port() { # ROLE PORT
   local way port=$2
   for way in up down; do
-    in_ns "$1" timeout "$((60 * PATIENCE))" python3 "$INTEROP/transfer.py" "$way" "$GW4" $PORT \
+    in_ns "$1" timeout "$((60 * PATIENCE))" python3 "$INTEROP/transfer.py" "$way" "$GW4" "$PORT" \
       --bytes "$TCP_BYTES" --source-port "$port" >"$STATE/$1-$way" 2>&1 ||
       fail "$1: TCP $way from port $port: $(tail -n 1 "$STATE/$1-$way")"
     port=$((port + 1))
@@ -71,7 +71,7 @@ not_optional() {
   gateway_own_stack
   connect linux1
   from_one_port linux1 "$FROM"
-  if in_ns plain timeout 3 python3 "$INTEROP/transfer.py" up "$GW4" $PORT >/dev/null; then
+  if in_ns plain timeout 3 python3 "$INTEROP/transfer.py" up "$GW4" "$PORT" >/dev/null; then
     fail "plain: is served in clear without optional"
   fi
   (($(gateway_drops spd-clear-inbound) > 0)) || fail "what was refused is not counted"
