@@ -56,7 +56,6 @@ gateway_start() {
 }
 
 # gateway_own_stack: behind OWN_PORT, the IP stack of the gateway's machine with the outside addresses
-OWN_PORT='  own: {device: "net_tap0,iface=own0", side: host, mtu: 1400}'
 gateway_own_stack() {
   in_ns gateway sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.own0.rp_filter=0
   in_ns gateway ethtool -K own0 tx off rx off sg off tso off gso off gro off >/dev/null 2>&1 || true

@@ -41,6 +41,8 @@ POOL4=10.99.0.1-10.99.0.200 POOL4_NET=10.99.0.0/24
 POOL6=2001:db8:99::/112
 DNS4=10.10.0.53 DNS6=2001:db8:10::53
 GATEWAY_ID=vpn.example.org
+# A port of the gateway's own IP stack
+OWN_PORT='  own: {device: "net_tap0,iface=own0", side: host, mtu: 1400}'
 PSK=interop-psk-0123456789abcdef
 
 # home_address4 ROLE, home_address6 ROLE: a host's own address behind the NAT

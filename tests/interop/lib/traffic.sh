@@ -28,7 +28,7 @@ expect_sizes() {
 
 # expect_datagrams ROLE TARGET BYTES: UDP, echoed whole
 expect_datagrams() {
-  serve
+  serve inside
   in_ns "$1" timeout "$((60 * PATIENCE))" python3 "$INTEROP/transfer.py" datagrams "$2" $PORT \
     --bytes "$3" >"$STATE/$1-datagrams" 2>&1 ||
     fail "$1: UDP of $3 bytes, $2: $(tail -n 1 "$STATE/$1-datagrams")"
@@ -37,7 +37,7 @@ expect_datagrams() {
 # expect_transfer ROLE [TARGET [OPTIONS OF transfer.py]]: TCP up and down; each side has the checksum of what the other sent
 expect_transfer() {
   local target=${2:-$SERVER4} way
-  serve
+  serve inside
   for way in up down; do
     in_ns "$1" timeout "$((60 * PATIENCE))" python3 "$INTEROP/transfer.py" "$way" "$target" $PORT \
       --bytes "$TCP_BYTES" "${@:3}" >"$STATE/$1-$way" 2>&1 ||
@@ -48,7 +48,7 @@ expect_transfer() {
 # steady_start ROLE SECONDS: pings and a TCP transfer at a steady rate in the background, both ways
 steady_start() {
   local role=$1 seconds=$2 way
-  serve
+  serve inside
   STEADY=()
   for way in up down; do
     in_ns "$role" timeout "$((seconds + 60 * PATIENCE))" python3 "$INTEROP/transfer.py" "$way" \
@@ -71,9 +71,9 @@ steady_end() {
     fail "$role: pings were lost: $(grep 'packet loss' "$STATE/$role-ping")"
 }
 
-# serve [ROLE]: the transfer's other end, on all addresses of the inside server or of another role
+# serve ROLE: the transfer's other end, on all addresses of the inside server or of another role
 serve() {
-  local role=${1:-inside}
+  local role=$1
   local dir=$STATE/server-$role
   if is_guest "$role"; then guest_serve "$role" && return; fi
   if process_alive "$dir"; then return; fi
