@@ -24,9 +24,9 @@
 
 namespace sekisho::fastpath {
 
-// The packets that are larger than a frame: what reassembly makes, and IKE messages. All but the last
-// hundreds of bytes of the largest that IP knows: the size of a buffer, with its room in front, is a
-// number of 16 bits.
+// The packets that are larger than a frame: what reassembly makes, and IKE messages. All but the
+// last hundreds of bytes of the largest that IP knows: the size of a buffer, with its room in
+// front, is a number of 16 bits.
 inline constexpr size_t kLargePacketBytes = 65'000;
 inline constexpr unsigned kLargePackets = 128;
 

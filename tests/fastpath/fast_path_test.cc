@@ -213,8 +213,8 @@ TEST_F(FastPathTest, IncompleteFragmentsAreHeld) {
 TEST_F(FastPathTest, SendUdpRefusesWhatCannotBe) {
   EXPECT_TRUE(absl::IsInvalidArgument(
       gateway().fast_path().SendUdp(kOwnIke, {Address("2001:db8::1"), 500}, false, Bytes(10))));
-  EXPECT_TRUE(absl::IsInvalidArgument(
-      gateway().fast_path().SendUdp(kOwnIke, {Address("198.51.100.9"), 500}, false, Bytes(65'400))));
+  EXPECT_TRUE(absl::IsInvalidArgument(gateway().fast_path().SendUdp(
+      kOwnIke, {Address("198.51.100.9"), 500}, false, Bytes(65'400))));
   EXPECT_TRUE(absl::IsInvalidArgument(gateway().fast_path().SendFrame(PortId{9}, Bytes(60))));
   EXPECT_TRUE(absl::IsInvalidArgument(gateway().fast_path().SendFrame(kInsidePort, Bytes(5))));
 }
