@@ -38,6 +38,8 @@ enum class PortSide : uint8_t {
   kHost,
 };
 
+struct Worker;  // fastpath/worker.h
+
 struct PortConfig {
   std::string name;    // ours: "wan"
   std::string device;  // DPDK's: "net_af_packet0", "0000:3b:00.0"; already probed
@@ -208,6 +210,9 @@ class FastPath {
   // One round of every worker on the calling thread, for a program that brings its own loop: a
   // test, a benchmark, a simulation. True if there was anything to do. Requires: not started.
   bool RunOnce();
+  // A worker itself, for a program that looks into it between its rounds: the throughput bench.
+  // Requires: not started, or nothing for the worker to do.
+  Worker& worker(WorkerId id);
 
   // SPD (outside ports) and routes, compiled aside and swapped in whole (RFC 4301, 4.4.1).
   // Ordered: the first policy that matches decides; none: DISCARD.
