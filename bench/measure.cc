@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "bench/cpu_share.h"
 #include "bench/crypto_limit.h"
+#include "bench/stage_count.h"
 #include "bench/statistics.h"
 #include "common/status_macros.h"
 #include "fastpath/worker.h"
@@ -23,6 +24,7 @@ constexpr size_t kLimitPackets = 4096;
 
 struct Samples {
   std::vector<double> cycles, io_floor, crypto_limit;
+  std::array<std::vector<double>, fastpath::kStages> stages;
 };
 
 absl::StatusOr<std::vector<std::unique_ptr<CryptoLimit>>> MakeLimits(const Row& row,
@@ -100,15 +102,6 @@ class Sampler {
   size_t next_ = 0, next_floor_ = 0;
 };
 
-void ResetStages([[maybe_unused]] Gateway& gateway) {
-#ifdef SEKISHO_STAGE_CYCLES
-  for (uint32_t i = 0; i < gateway.fast_path().worker_count(); ++i) {
-    gateway.fast_path().worker(WorkerId{static_cast<uint8_t>(i)}).esp.stages = {.since =
-                                                                                    rte_rdtsc()};
-  }
-#endif
-}
-
 }  // namespace
 
 absl::StatusOr<Result> Measure(const Row& row, Runner& runner, Gateway& gateway,
@@ -121,7 +114,7 @@ absl::StatusOr<Result> Measure(const Row& row, Runner& runner, Gateway& gateway,
   Sampler sampler(runner, parts, static_cast<uint64_t>(0.9 * options.sample_ms * 1e-3 * hz));
   const uint32_t workers = row.setup.workers;
   Samples samples;
-  ResetStages(gateway);
+  fastpath::Worker& first = gateway.fast_path().worker(WorkerId{0});
   while (result.samples < options.samples) {
     if (result.samples + result.thrown_away >= options.samples * kAttemptsPerSample) {
       return absl::UnavailableError(
@@ -129,6 +122,7 @@ absl::StatusOr<Result> Measure(const Row& row, Runner& runner, Gateway& gateway,
                        result.samples + result.thrown_away,
                        " the bench did not have it for itself; end what else runs on it"));
     }
+    ClearStages(first);
     const CpuShare share(workers == 1 ? 0 : workers);
     SEKISHO_ASSIGN_OR_RETURN(const double cycles, sampler.FastPath());
     const bool had_cores = workers == 1 || share.Get() >= options.cpu_share_min;
@@ -145,12 +139,17 @@ absl::StatusOr<Result> Measure(const Row& row, Runner& runner, Gateway& gateway,
     samples.cycles.push_back(cycles * workers);
     samples.io_floor.push_back(io_floor);
     samples.crypto_limit.push_back(crypto_limit);
+    const StageArray stages = ReadStages(first, cycles);
+    for (size_t i = 0; i < stages.size(); ++i) samples.stages[i].push_back(stages[i]);
     ++result.samples;
   }
   runner.EndPass();
   result.cycles = Median(samples.cycles);
   result.io_floor_cycles = Median(samples.io_floor);
   result.crypto_limit_cycles = Median(samples.crypto_limit);
+  if (kCountsStages && workers == 1) {
+    for (size_t i = 0; i < result.stages.size(); ++i) result.stages[i] = Median(samples.stages[i]);
+  }
   result.spread = Spread(samples.cycles);
   result.mpps = hz * workers / result.cycles / 1e6;
   double inner_bytes = 0;

@@ -2,13 +2,12 @@
 // turn, so that whatever changes the clock of the core changes all three.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "absl/status/statusor.h"
 #include "bench/row.h"
 #include "bench/runner.h"
-#include "fastpath/stage_cycles.h"
+#include "bench/stage_count.h"
 
 namespace sekisho::bench {
 
@@ -27,9 +26,9 @@ struct Result {
   double gbps = 0;    // of inner IP bytes
   double spread = 0;  // bench/statistics.h
   uint32_t samples = 0;
-  uint32_t thrown_away = 0;                           // the thread was off the core
-  uint64_t checked = 0;                               // packets that were compared
-  std::array<double, fastpath::kStages> stages = {};  // in a build that counts them
+  uint32_t thrown_away = 0;  // the thread was off the core
+  uint64_t checked = 0;      // packets that were compared
+  StageArray stages = {};    // with one worker; from a build that counts them
 
   double overhead_cycles() const { return cycles - io_floor_cycles - crypto_limit_cycles; }
   // How much of the time is what cannot be avoided.

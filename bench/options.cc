@@ -204,6 +204,7 @@ absl::StatusOr<std::optional<Options>> ParseOptions(int argc, const char* const*
                  "memory, or pcap: net_pcap with infinite_rx in, net_null out")
       ->capture_default_str();
   app.add_option("--samples", options.samples.samples, "that are kept, for each row")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
       ->check(CLI::Range(3, 10'000))
       ->capture_default_str();
   app.add_option("--sample-ms", options.samples.sample_ms, "how long a sample takes")
@@ -215,7 +216,9 @@ absl::StatusOr<std::optional<Options>> ParseOptions(int argc, const char* const*
       ->capture_default_str();
   app.add_option("--seed", options.seed, "of the order of SAs, flows and sizes")
       ->capture_default_str();
-  app.add_option("--json", options.json, "also write the rows to this file");
+  app.add_option("--json", options.json, "also write the rows to this file")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.add_flag("!--no-stages", options.stages, "do not run throughput_stages for the stages");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {

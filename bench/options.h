@@ -25,6 +25,7 @@ struct Options {
   SampleOptions samples;
   uint64_t seed = 1;
   std::vector<unsigned> cores;  // that this process may use, those of workers first
+  bool stages = true;           // once more by throughput_stages
   std::string json;             // a file; empty: none
 };
 

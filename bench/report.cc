@@ -106,6 +106,24 @@ std::string TableLine(const Measured& measured) {
   return line;
 }
 
+std::string StageTable(const std::vector<Measured>& rows) {
+  std::string table =
+      "cycles by stage, with the cost of counting them, scaled to the cycles above\n";
+  absl::StrAppendFormat(&table, "%-4s %5s %8s %8s", "dir", "size", "SAs", "policies");
+  for (const char* stage : fastpath::kStageNames) absl::StrAppendFormat(&table, " %11s", stage);
+  table += "\n";
+  for (const Measured& measured : rows) {
+    const Row& row = measured.row;
+    absl::StrAppendFormat(&table, "%-4s %5s %8d %8d", Name(row.direction), row.size.ToString(),
+                          row.setup.sas, row.setup.policies);
+    for (const double cycles : measured.result.stages) {
+      absl::StrAppendFormat(&table, " %11.1f", cycles);
+    }
+    table += "\n";
+  }
+  return table;
+}
+
 absl::Status WriteJson(const std::string& file, const Machine& machine,
                        const std::vector<Measured>& rows) {
   nlohmann::json json = {{"machine",

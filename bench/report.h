@@ -23,8 +23,10 @@ struct Machine {
 };
 Machine DescribeMachine(const Options& options, int argc, const char* const* argv);
 
+// Head and lines of the first table, and the one of the stages.
 std::string TableHead();
 std::string TableLine(const Measured& measured);
+std::string StageTable(const std::vector<Measured>& rows);
 absl::Status WriteJson(const std::string& file, const Machine& machine,
                        const std::vector<Measured>& rows);
 

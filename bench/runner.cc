@@ -7,6 +7,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "bench/stage_count.h"
 #include "common/status_macros.h"
 #include "fastpath/packet_context.h"
 
@@ -121,10 +122,12 @@ void Runner::CloseSources() {
 }
 
 Timing Runner::RunHere(size_t part, size_t parts) {
+  fastpath::Worker& worker = gateway_.fast_path().worker(WorkerId{0});
   fastpath::FastPath& fast_path = gateway_.fast_path();
   Timing timing;
   if (port_ == PortKind::kMemory) {
     timing.packets = Give(part, parts);
+    StartStages(worker);
     const uint64_t start = rte_rdtsc_precise();
     while (fast_path.RunOnce()) {
     }
@@ -133,17 +136,20 @@ Timing Runner::RunHere(size_t part, size_t parts) {
       if (fast_path.RunOnce()) idle = 0;
     }
     timing.cycles = rte_rdtsc_precise() - start;
+    StopStages(worker);
     return timing;
   }
   const size_t rounds = traffic_[0].PacketsIn(part, parts) / kBurstMax;
   timing.packets = rounds * kBurstMax * traffic_.size();
   OpenSources();
+  StartStages(worker);
   const uint64_t start = rte_rdtsc_precise();
   for (size_t i = 0; i < rounds; ++i) fast_path.RunOnce();
   CloseSources();
   while (fast_path.RunOnce()) {
   }
   timing.cycles = rte_rdtsc_precise() - start;
+  StopStages(worker);
   return timing;
 }
 

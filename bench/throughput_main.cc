@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "absl/strings/match.h"
@@ -17,6 +18,8 @@
 #include "bench/peer.h"
 #include "bench/report.h"
 #include "bench/runner.h"
+#include "bench/stage_count.h"
+#include "bench/stage_run.h"
 #include "bench/traffic.h"
 #include "common/status_macros.h"
 #include "fastpath/eal.h"
@@ -115,8 +118,20 @@ void ShowProgress(size_t done, size_t rows) {
   std::fprintf(stderr, "row %zu of %zu ...\r", done + 1, rows);
 }
 
-absl::Status Run(const Options& options, const std::vector<Row>& rows, int argc,
-                 const char* const* argv) {
+// Scaled: counting stages costs something.
+void AddStages(const std::vector<StageArray>& stages, std::vector<Measured>& measured) {
+  for (size_t row = 0; row < measured.size(); ++row) {
+    const double sum = std::accumulate(stages[row].begin(), stages[row].end(), 0.0);
+    if (sum == 0) continue;
+    Result& result = measured[row].result;
+    for (size_t i = 0; i < stages[row].size(); ++i) {
+      result.stages[i] = stages[row][i] * result.cycles / sum;
+    }
+  }
+}
+
+absl::Status Run(const Options& options, const std::vector<Row>& rows,
+                 const std::vector<StageArray>& stages, int argc, const char* const* argv) {
   const Machine machine = DescribeMachine(options, argc, argv);
   std::printf("%s, %s; DPDK %s, %s; %s; TSC cycles per packet\n%s\n", machine.cpu.c_str(),
               machine.build.c_str(), machine.dpdk.c_str(), machine.crypto_library.c_str(),
@@ -135,6 +150,10 @@ absl::Status Run(const Options& options, const std::vector<Row>& rows, int argc,
     std::printf("%s\n", TableLine(measured.back()).c_str());
     std::fflush(stdout);
   }
+  if (!stages.empty()) {
+    AddStages(stages, measured);
+    std::printf("\n%s", StageTable(measured).c_str());
+  }
   if (options.json.empty()) return absl::OkStatus();
   return WriteJson(options.json, machine, measured);
 }
@@ -145,8 +164,17 @@ absl::Status Main(int argc, const char* const* argv) {
   Options& options = *parsed;
   options.cores = AvailableCores();
   SEKISHO_ASSIGN_OR_RETURN(const std::vector<Row> rows, RowsOf(options));
+  std::vector<StageArray> stages;
+  if (options.stages && !kCountsStages) {
+    if (const std::string program = StagesProgram(); !program.empty()) {
+      SEKISHO_ASSIGN_OR_RETURN(stages, RunStages(program, argc, argv));
+      if (stages.size() != rows.size()) return absl::InternalError("throughput_stages lost a row");
+    } else {
+      std::fprintf(stderr, "throughput: no cycles by stage: throughput_stages is not built\n");
+    }
+  }
   SEKISHO_RETURN_IF_ERROR(StartEal(options, rows));
-  const absl::Status status = Run(options, rows, argc, argv);
+  const absl::Status status = Run(options, rows, stages, argc, argv);
   fastpath::CleanupEal();
   return status;
 }

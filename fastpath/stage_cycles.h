@@ -23,7 +23,7 @@ namespace sekisho::fastpath {
 enum class Stage : uint8_t {
   kOther,        // rounds, messages, sorting; and whatever has no stage of its own
   kReceive,      // from the port
-  kParse,        // bytes to a context; ours, or to be forwarded?
+  kParse,        // bytes to a context; ours, or to be forwarded? whose flow?
   kClassify,     // SPD
   kSaLookUp,     // SAD, either half
   kEncapsulate,  // ESP or AH around the packet

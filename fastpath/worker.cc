@@ -199,6 +199,7 @@ bool Receive(Worker& worker, PortId port) {
 
 // Inner packets of ESP: for us or to be forwarded, like any other.
 void GoOnInner(Worker& worker, Burst burst) {
+  StageTimer timer(worker.esp.stages, Stage::kParse);
   PacketList followed, inner;
   FollowDecapsulated(worker, burst, followed);
   for (rte_mbuf* mbuf : followed.burst()) {
