@@ -18,8 +18,8 @@
 namespace sekisho::bench {
 namespace {
 
-// For each sample that is kept so many may be thrown away.
-constexpr uint32_t kAttemptsPerSample = 20;
+// Somebody else's compiler may keep the core for a while.
+constexpr uint64_t kSecondsPerRowMax = 120;
 constexpr size_t kLimitPackets = 4096;
 
 struct Samples {
@@ -114,9 +114,10 @@ absl::StatusOr<Result> Measure(const Row& row, Runner& runner, Gateway& gateway,
   Sampler sampler(runner, parts, static_cast<uint64_t>(0.9 * options.sample_ms * 1e-3 * hz));
   const uint32_t workers = row.setup.workers;
   Samples samples;
+  const uint64_t give_up = rte_rdtsc() + kSecondsPerRowMax * rte_get_tsc_hz();
   fastpath::Worker& first = gateway.fast_path().worker(WorkerId{0});
   while (result.samples < options.samples) {
-    if (result.samples + result.thrown_away >= options.samples * kAttemptsPerSample) {
+    if (rte_rdtsc() > give_up) {
       return absl::UnavailableError(
           absl::StrCat("the core is busy: in ", result.thrown_away, " samples of ",
                        result.samples + result.thrown_away,

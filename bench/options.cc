@@ -133,9 +133,9 @@ absl::Status Check(const Row& row, const Options& options) {
       return NotTogether("--port pcap", absl::StrCat("--workers ", setup.workers),
                          "such a port has one queue; take --port memory");
     }
-    if (FramesFor(row) > PcapSource::kFramesMax) {
+    if (FramesFor(row, options.port) > PcapSource::kFramesMax) {
       return NotTogether("--port pcap", absl::StrCat("--sas ", setup.sas),
-                         absl::StrCat("net_pcap does not hold the ", FramesFor(row),
+                         absl::StrCat("net_pcap does not hold the ", FramesFor(row, options.port),
                                       " packets that a random SA for each takes (at most ",
                                       PcapSource::kFramesMax, "); take --port memory"));
     }
@@ -237,14 +237,14 @@ absl::StatusOr<std::vector<Row>> RowsOf(const Options& options) {
   return rows;
 }
 
-MemoryNeed MemoryOf(const std::vector<Row>& rows) {
+MemoryNeed MemoryOf(const std::vector<Row>& rows, PortKind port) {
   // Of a pair of SAs: two slots, two sessions, and a third of each at the far end.
   constexpr uint64_t kEalBytesPerSa = 5600, kOtherBytesPerSa = 3200;
   constexpr uint64_t kFixedMb = 192, kJumboMb = 160;
   MemoryNeed need;
   for (const Row& row : rows) {
     const uint64_t slots = std::bit_ceil(std::max(row.setup.sas, 64u));
-    uint64_t frame_bytes = FramesFor(row) * uint64_t{row.size.largest() + 192u};
+    uint64_t frame_bytes = FramesFor(row, port) * uint64_t{row.size.largest() + 192u};
     if (row.direction == Direction::kBoth) frame_bytes *= 2;
     need.eal_mb =
         std::max(need.eal_mb, kFixedMb + (row.setup.jumbo ? kJumboMb : 0) +

@@ -41,6 +41,6 @@ absl::StatusOr<std::vector<Row>> RowsOf(const Options& options);
 struct MemoryNeed {
   uint64_t eal_mb = 0, other_mb = 0;
 };
-MemoryNeed MemoryOf(const std::vector<Row>& rows);
+MemoryNeed MemoryOf(const std::vector<Row>& rows, PortKind port);
 
 }  // namespace sekisho::bench

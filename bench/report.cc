@@ -29,29 +29,29 @@ double Rounded(double value) {
   return static_cast<double>(static_cast<int64_t>(value * 1000 + 0.5)) / 1000;
 }
 
-nlohmann::json JsonOf(const Measured& measured) {
+nlohmann::ordered_json JsonOf(const Measured& measured) {
   const Row& row = measured.row;
   const Result& result = measured.result;
-  nlohmann::json json = {{"direction", Name(row.direction)},
-                         {"sas", row.setup.sas},
-                         {"flows_per_sa", row.flows_per_sa},
-                         {"policies", row.setup.policies},
-                         {"suite", row.setup.suite.ToString()},
-                         {"mode", Name(row.setup.mode)},
-                         {"backend", row.setup.backend},
-                         {"workers", row.setup.workers},
-                         {"mpps", Rounded(result.mpps)},
-                         {"gbps", Rounded(result.gbps)},
-                         {"cycles", Rounded(result.cycles)},
-                         {"io_floor_cycles", Rounded(result.io_floor_cycles)},
-                         {"crypto_limit_cycles", Rounded(result.crypto_limit_cycles)},
-                         {"overhead_cycles", Rounded(result.overhead_cycles())},
-                         {"share_of_limit", Rounded(result.share_of_limit())},
-                         {"spread", Rounded(result.spread)},
-                         {"samples", result.samples},
-                         {"thrown_away", result.thrown_away},
-                         {"checked", result.checked},
-                         {"stages", nlohmann::json::object()}};
+  nlohmann::ordered_json json = {{"direction", Name(row.direction)},
+                                 {"sas", row.setup.sas},
+                                 {"flows_per_sa", row.flows_per_sa},
+                                 {"policies", row.setup.policies},
+                                 {"suite", row.setup.suite.ToString()},
+                                 {"mode", Name(row.setup.mode)},
+                                 {"backend", row.setup.backend},
+                                 {"workers", row.setup.workers},
+                                 {"mpps", Rounded(result.mpps)},
+                                 {"gbps", Rounded(result.gbps)},
+                                 {"cycles", Rounded(result.cycles)},
+                                 {"io_floor_cycles", Rounded(result.io_floor_cycles)},
+                                 {"crypto_limit_cycles", Rounded(result.crypto_limit_cycles)},
+                                 {"overhead_cycles", Rounded(result.overhead_cycles())},
+                                 {"share_of_limit", Rounded(result.share_of_limit())},
+                                 {"spread", Rounded(result.spread)},
+                                 {"samples", result.samples},
+                                 {"thrown_away", result.thrown_away},
+                                 {"checked", result.checked},
+                                 {"stages", nlohmann::ordered_json::object()}};
   if (row.size.is_imix()) {
     json["size"] = "imix";
   } else {
@@ -126,17 +126,17 @@ std::string StageTable(const std::vector<Measured>& rows) {
 
 absl::Status WriteJson(const std::string& file, const Machine& machine,
                        const std::vector<Measured>& rows) {
-  nlohmann::json json = {{"machine",
-                          {{"cpu", machine.cpu},
-                           {"kernel", machine.kernel},
-                           {"dpdk", machine.dpdk},
-                           {"crypto_library", machine.crypto_library},
-                           {"memory", machine.memory},
-                           {"build", machine.build},
-                           {"port", machine.port},
-                           {"command", machine.command},
-                           {"tsc_hz", machine.tsc_hz}}},
-                         {"rows", nlohmann::json::array()}};
+  nlohmann::ordered_json json = {{"machine",
+                                  {{"cpu", machine.cpu},
+                                   {"kernel", machine.kernel},
+                                   {"dpdk", machine.dpdk},
+                                   {"crypto_library", machine.crypto_library},
+                                   {"memory", machine.memory},
+                                   {"build", machine.build},
+                                   {"port", machine.port},
+                                   {"command", machine.command},
+                                   {"tsc_hz", machine.tsc_hz}}},
+                                 {"rows", nlohmann::ordered_json::array()}};
   for (const Measured& measured : rows) json["rows"].push_back(JsonOf(measured));
   std::ofstream stream(file);
   stream << json.dump(1) << '\n';

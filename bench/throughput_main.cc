@@ -53,7 +53,7 @@ uint64_t AvailableMb() {
 }
 
 absl::Status StartEal(const Options& options, const std::vector<Row>& rows) {
-  const MemoryNeed need = MemoryOf(rows);
+  const MemoryNeed need = MemoryOf(rows, options.port);
   fastpath::EalConfig config;
   uint32_t workers = 1;
   for (const Row& row : rows) workers = std::max(workers, row.setup.workers);
@@ -89,7 +89,7 @@ absl::StatusOr<std::unique_ptr<Rig>> MakeRig(const Row& row, const Options& opti
   Gateway::Options gateway;
   gateway.lcores.assign(options.cores.begin(), options.cores.begin() + row.setup.workers);
   if (options.port == PortKind::kPcap) {
-    gateway.extra_buffers = 2 * static_cast<uint32_t>(FramesFor(row));
+    gateway.extra_buffers = 2 * static_cast<uint32_t>(FramesFor(row, options.port));
   }
   SEKISHO_ASSIGN_OR_RETURN(rig->gateway, Gateway::Create(rig->workload, gateway));
   return rig;
@@ -103,7 +103,7 @@ absl::StatusOr<Result> MeasureRow(const Row& row, const Options& options, Rig& r
       SEKISHO_ASSIGN_OR_RETURN(rig.peer, Peer::Create(rig.workload, rig.gateway->inbound_spis()));
     }
     SEKISHO_ASSIGN_OR_RETURN(
-        Traffic made, Traffic::Create({row, direction, FramesFor(row), options.seed}, rig.workload,
+        Traffic made, Traffic::Create({row, direction, options.port, options.seed}, rig.workload,
                                       *rig.gateway, rig.peer.get()));
     traffic.push_back(std::move(made));
   }

@@ -43,8 +43,9 @@ absl::Status Wrong(absl::string_view what) {
 
 }  // namespace
 
-size_t FramesFor(const Row& row) {
-  const size_t wanted = std::max(kFramesMin, size_t{2} * row.setup.sas);
+size_t FramesFor(const Row& row, PortKind port) {
+  const size_t each = port == PortKind::kPcap ? 1 : 2;
+  const size_t wanted = std::max(kFramesMin, each * row.setup.sas + fastpath::kBurstMax - 1);
   const size_t room = kFrameBytesMax / (row.size.largest() + kEspRoom);
   return std::min(wanted, room) / fastpath::kBurstMax * fastpath::kBurstMax;
 }
@@ -55,7 +56,8 @@ Traffic::Traffic(const Wants& wants, const Workload& workload, Gateway& gateway)
       size_(wants.row.size),
       from_(wants.direction == Direction::kOut ? &gateway.inside() : &gateway.outside()),
       to_(wants.direction == Direction::kOut ? &gateway.outside() : &gateway.inside()),
-      packets_(Workload::Packets(wants.row, wants.frames, wants.seed)) {}
+      packets_(Workload::Packets(wants.row, FramesFor(wants.row, wants.port), wants.seed,
+                                 wants.port == PortKind::kPcap)) {}
 
 absl::StatusOr<Traffic> Traffic::Create(const Wants& wants, const Workload& workload,
                                         Gateway& gateway, Peer* peer) {

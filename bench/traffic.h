@@ -21,7 +21,7 @@ class Traffic {
   struct Wants {
     const Row& row;
     Direction direction;
-    size_t frames;  // altogether
+    PortKind port;
     uint64_t seed;
   };
   // `peer` only for what comes in. All of them outlive the traffic.
@@ -63,7 +63,8 @@ class Traffic {
 };
 
 // How many frames a row plays in turn: enough that SAs come back in no order that a cache could
-// learn, not so many that copying them were all there is to see.
-size_t FramesFor(const Row& row);
+// learn, not so many that copying them were all there is to see. With net_pcap, which keeps each in
+// a buffer of its own, one of each SA, as other programs are measured with.
+size_t FramesFor(const Row& row, PortKind port);
 
 }  // namespace sekisho::bench

@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <numeric>
 #include <random>
 
 #include "absl/strings/str_cat.h"
@@ -95,12 +96,24 @@ Workload::Workload(const Setup& setup) : setup_(setup) {
   block_ = std::bit_ceil(std::max(kBlockMin, (setup.sas + protects_ - 1) / protects_));
 }
 
-std::vector<PacketSpec> Workload::Packets(const Row& row, size_t count, uint64_t seed) {
+std::vector<PacketSpec> Workload::Packets(const Row& row, size_t count, uint64_t seed,
+                                          bool in_turns) {
   std::mt19937_64 random(seed);
+  std::vector<uint32_t> turn(in_turns ? row.setup.sas : 0);
+  std::iota(turn.begin(), turn.end(), 0);
+  size_t taken = turn.size();
+  const auto next_sa = [&] {
+    if (!in_turns) return static_cast<uint32_t>(random() % row.setup.sas);
+    if (taken == turn.size()) {
+      std::shuffle(turn.begin(), turn.end(), random);
+      taken = 0;
+    }
+    return turn[taken++];
+  };
   Sizes sizes(row.size, random);
   std::vector<PacketSpec> packets(count);
   for (PacketSpec& packet : packets) {
-    packet.sa = static_cast<uint32_t>(random() % row.setup.sas);
+    packet.sa = next_sa();
     packet.flow = static_cast<uint16_t>(random() % row.flows_per_sa);
     packet.bytes = sizes.Next();
   }

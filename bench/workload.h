@@ -41,8 +41,10 @@ class Workload {
  public:
   explicit Workload(const Setup& setup);
 
-  // `count` packets in the order in which they are sent, of random SAs and flows.
-  static std::vector<PacketSpec> Packets(const Row& row, size_t count, uint64_t seed);
+  // `count` packets in the order in which they are sent, of random SAs and flows. `in_turns`: of
+  // all SAs once, in random order, then of all of them again, in another.
+  static std::vector<PacketSpec> Packets(const Row& row, size_t count, uint64_t seed,
+                                         bool in_turns = false);
 
   IpAddress User(uint32_t sa) const;    // inside the SA
   IpAddress Server(uint32_t sa) const;  // the other end of its packets
