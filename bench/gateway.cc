@@ -28,6 +28,15 @@ MacAddress MacOf(uint16_t device) {
   return mac;
 }
 
+// Of "net_af_packet0,iface=eth0" it is what stands before the comma.
+absl::StatusOr<uint16_t> DeviceOf(const std::string& name) {
+  uint16_t device = 0;
+  if (rte_eth_dev_get_port_by_name(name.substr(0, name.find(',')).c_str(), &device) == 0) {
+    return device;
+  }
+  return absl::NotFoundError(absl::StrCat("DPDK has no device ", name));
+}
+
 fastpath::FastPathConfig ConfigOf(const Setup& setup, const Gateway::Options& options) {
   fastpath::FastPathConfig config;
   config.worker_lcores = options.lcores;
@@ -66,18 +75,21 @@ Gateway::~Gateway() {
 absl::Status Gateway::OpenPorts(const Workload& workload, const Options& options) {
   static int made = 0;
   const Setup& setup = workload.setup();
-  const std::string outside = absl::StrCat("net_null", made++);
-  const std::string inside = absl::StrCat("net_null", made++);
-  for (const std::string& name : {outside, inside}) {
-    SEKISHO_RETURN_IF_ERROR(MemoryPort::MakeDevice(name));
-    devices_.push_back(name);
+  const bool memory = options.outside.empty();
+  const std::string outside = memory ? absl::StrCat("net_null", made++) : options.outside;
+  const std::string inside = memory ? absl::StrCat("net_null", made++) : options.inside;
+  if (memory) {
+    for (const std::string& name : {outside, inside}) {
+      SEKISHO_RETURN_IF_ERROR(MemoryPort::MakeDevice(name));
+      devices_.push_back(name);
+    }
   }
   const uint16_t mtu = setup.jumbo ? kJumboMtu : kMtu;
   fastpath::FastPathConfig config = ConfigOf(setup, options);
   config.ports.push_back({.name = "outside",
                           .device = outside,
                           .side = fastpath::PortSide::kOutside,
-                          .addresses = {{kGateway, 24}},
+                          .addresses = {{kGatewayAddress, 24}},
                           .mtu = mtu});
   if (setup.mode == Mode::kTransport) {
     config.ports.push_back({.name = "host",
@@ -93,11 +105,15 @@ absl::Status Gateway::OpenPorts(const Workload& workload, const Options& options
                             .mtu = mtu});
   }
   SEKISHO_ASSIGN_OR_RETURN(fast_path_, fastpath::FastPath::Create(config));
-  const auto queues = static_cast<uint16_t>(setup.workers);
-  outside_ = std::make_unique<MemoryPort>(outside, queues, pool());
-  inside_ = std::make_unique<MemoryPort>(inside, queues, pool());
-  outside_mac_ = MacOf(outside_->device());
-  inside_mac_ = MacOf(inside_->device());
+  SEKISHO_ASSIGN_OR_RETURN(outside_device_, DeviceOf(outside));
+  SEKISHO_ASSIGN_OR_RETURN(inside_device_, DeviceOf(inside));
+  outside_mac_ = MacOf(outside_device_);
+  inside_mac_ = MacOf(inside_device_);
+  if (memory) {
+    const auto queues = static_cast<uint16_t>(setup.workers);
+    outside_ = std::make_unique<MemoryPort>(outside, queues, pool());
+    inside_ = std::make_unique<MemoryPort>(inside, queues, pool());
+  }
   return absl::OkStatus();
 }
 
@@ -142,6 +158,10 @@ void Gateway::EmptyUpRings() {
   std::array<UpMessage, 64> said;
   while (fast_path_->PollUp(said) > 0) {
   }
+}
+
+std::vector<int> Gateway::PortNodes() const {
+  return {rte_eth_dev_socket_id(outside_device_), rte_eth_dev_socket_id(inside_device_)};
 }
 
 rte_mempool* Gateway::pool() { return fast_path_->worker(WorkerId{0}).packets; }

@@ -19,6 +19,8 @@ class Gateway {
   struct Options {
     std::vector<unsigned> lcores;  // a worker each
     uint32_t extra_buffers = 0;    // that somebody else takes from the pool
+    // Ports of DPDK that are there already; empty: memory ports.
+    std::string outside, inside;
   };
   // The workload outlives the gateway.
   static absl::StatusOr<std::unique_ptr<Gateway>> Create(const Workload& workload,
@@ -28,6 +30,7 @@ class Gateway {
   Gateway& operator=(const Gateway&) = delete;
 
   fastpath::FastPath& fast_path() { return *fast_path_; }
+  // Requires: memory ports.
   MemoryPort& outside() { return *outside_; }
   MemoryPort& inside() { return *inside_; }  // the host port, in transport mode
   const MacAddress& outside_mac() const { return outside_mac_; }
@@ -40,6 +43,7 @@ class Gateway {
   void ResetReplayWindows();
   // Handled and forgotten, so that the up rings have room.
   void EmptyUpRings();
+  std::vector<int> PortNodes() const;  // NUMA; -1: unknown
 
  private:
   Gateway() = default;
@@ -50,7 +54,8 @@ class Gateway {
   // Until the workers have nothing to do. Requires: not started.
   void Settle();
 
-  std::vector<std::string> devices_;
+  std::vector<std::string> devices_;  // of our own
+  uint16_t outside_device_ = 0, inside_device_ = 0;
   std::unique_ptr<fastpath::FastPath> fast_path_;
   std::unique_ptr<MemoryPort> outside_, inside_;
   MacAddress outside_mac_ = {}, inside_mac_ = {};

@@ -27,6 +27,7 @@ struct Typed {
   std::vector<std::string> modes = {"tunnel"};
   std::vector<std::string> backends = {"ipsec-mb"};
   std::string port = "memory";
+  std::string role = "both";
 };
 
 absl::Status Bad(absl::string_view option, absl::string_view found, absl::string_view want) {
@@ -85,6 +86,11 @@ absl::Status Read(const Typed& typed, Options& options) {
   SEKISHO_RETURN_IF_ERROR(
       Choose("port", {typed.port}, {PortKind::kMemory, PortKind::kPcap}, ports));
   options.port = ports.front();
+  using Role = GenerateOptions::Role;
+  std::vector<Role> roles;
+  SEKISHO_RETURN_IF_ERROR(
+      Choose("role", {typed.role}, {Role::kBoth, Role::kGateway, Role::kGenerator}, roles));
+  options.generate.role = roles.front();
   SEKISHO_RETURN_IF_ERROR(ParseSizes(typed.sizes, options.sizes));
   SEKISHO_RETURN_IF_ERROR(CheckNumbers("sas", typed.sas, kSasMax));
   SEKISHO_RETURN_IF_ERROR(CheckNumbers("flows-per-sa", typed.flows_per_sa, kFlowsMax));
@@ -112,9 +118,97 @@ absl::Status Read(const Typed& typed, Options& options) {
   return absl::OkStatus();
 }
 
+void AddGenerateOptions(CLI::App& app, GenerateOptions& generate, std::string& role) {
+  CLI::Option* on =
+      app.add_flag("--generate", generate.on,
+                   "find the no-drop and the partial-drop rate (RFC 2544) and the latency between "
+                   "real ports, with a generator of our own");
+  const auto add = [&](const char* name, auto& value, const char* text) {
+    return app.add_option(name, value, text)->needs(on)->group("With --generate");
+  };
+  add("--role", role, "both, or gateway or generator, with the other on another machine")
+      ->capture_default_str();
+  app.add_flag("--loopback", generate.loopback, "rings within the process, to try it")
+      ->needs(on)
+      ->group("With --generate");
+  add("--outside", generate.outside, "the gateway's port: a PCI address, or a vdev");
+  add("--inside", generate.inside, "the other one");
+  add("--generator-outside", generate.generator_outside, "the generator's port facing --outside");
+  add("--generator-inside", generate.generator_inside, "and facing --inside");
+  add("--gateway-file", generate.gateway_file,
+      "what the generator must know: written by the gateway, to be copied to the other machine");
+  add("--rate-max", generate.rate_max_mpps, "the most to offer, in Mpps")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add("--loss", generate.loss, "of the partial-drop rate, as a share")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  add("--resolution", generate.resolution, "of --rate-max")
+      ->check(CLI::Range(0.0001, 0.5))
+      ->capture_default_str();
+  add("--trial-seconds", generate.trial_seconds, "each trial takes; RFC 2544 says 60")
+      ->check(CLI::Range(0.05, 3600.0))
+      ->capture_default_str();
+  add("--warm-up-seconds", generate.warm_up_seconds, "before the first trial of a row")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  app.add_flag("--force", generate.force, "go on where figures would lie")
+      ->needs(on)
+      ->group("With --generate");
+}
+
 absl::Status NotTogether(absl::string_view one, absl::string_view other, absl::string_view why) {
   return absl::InvalidArgumentError(
       absl::StrCat(one, " and ", other, " do not go together: ", why));
+}
+
+absl::Status CheckGenerate(const std::vector<Row>& rows, const Options& options) {
+  const GenerateOptions& generate = options.generate;
+  using Role = GenerateOptions::Role;
+  for (const Row& row : rows) {
+    if (row.setup != rows.front().setup) {
+      return absl::InvalidArgumentError(
+          "--generate measures one gateway: only --direction, --size and --flows-per-sa may have "
+          "several values, and sizes above 1400 go alone");
+    }
+  }
+  if (rows.front().setup.mode == Mode::kTransport) {
+    return NotTogether("--generate", "--mode transport", "the gateway itself would be the server");
+  }
+  for (const Row& row : rows) {
+    if (row.direction == Direction::kBoth) {
+      return NotTogether("--generate", "--direction both",
+                         "one generator sends one way; take out,in");
+    }
+  }
+  if (options.port == PortKind::kPcap) {
+    return NotTogether("--generate", "--port pcap", "it has ports of its own");
+  }
+  if (generate.loopback && generate.role != Role::kBoth) {
+    return NotTogether("--loopback", absl::StrCat("--role ", Name(generate.role)),
+                       "its rings are within one process");
+  }
+  const bool gateway_ports = !generate.outside.empty() && !generate.inside.empty();
+  const bool generator_ports =
+      !generate.generator_outside.empty() && !generate.generator_inside.empty();
+  if (!generate.loopback && ((generate.has_gateway() && !gateway_ports) ||
+                             (generate.has_generator() && !generator_ports))) {
+    return absl::InvalidArgumentError(
+        "--generate wants --outside and --inside, the gateway's ports, and --generator-outside and "
+        "--generator-inside, which are wired to them; or --loopback");
+  }
+  if ((generate.role == Role::kBoth) != generate.gateway_file.empty()) {
+    return absl::InvalidArgumentError(
+        "--gateway-file goes with --role gateway, which writes it, and --role generator, which "
+        "reads it");
+  }
+  const size_t cores = rows.front().setup.workers + (generate.role == Role::kBoth ? 1 : 0);
+  if (cores > options.cores.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--generate: ", cores, " cores are wanted, for ",
+                     "the workers and the generator; this process may use ", options.cores.size()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Check(const Row& row, const Options& options) {
@@ -219,6 +313,7 @@ absl::StatusOr<std::optional<Options>> ParseOptions(int argc, const char* const*
   app.add_option("--json", options.json, "also write the rows to this file")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_flag("!--no-stages", options.stages, "do not run throughput_stages for the stages");
+  AddGenerateOptions(app, options.generate, typed.role);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
@@ -234,13 +329,14 @@ absl::StatusOr<std::optional<Options>> ParseOptions(int argc, const char* const*
 absl::StatusOr<std::vector<Row>> RowsOf(const Options& options) {
   std::vector<Row> rows = Combine(options);
   for (const Row& row : rows) SEKISHO_RETURN_IF_ERROR(Check(row, options));
+  if (options.generate.on) SEKISHO_RETURN_IF_ERROR(CheckGenerate(rows, options));
   return rows;
 }
 
 MemoryNeed MemoryOf(const std::vector<Row>& rows, PortKind port) {
   // Of a pair of SAs: two slots, two sessions, and a third of each at the far end.
   constexpr uint64_t kEalBytesPerSa = 5600, kOtherBytesPerSa = 3200;
-  constexpr uint64_t kFixedMb = 192, kJumboMb = 160;
+  constexpr uint64_t kFixedMb = 256, kJumboMb = 160;
   MemoryNeed need;
   for (const Row& row : rows) {
     const uint64_t slots = std::bit_ceil(std::max(row.setup.sas, 64u));

@@ -13,6 +13,36 @@
 
 namespace sekisho::bench {
 
+// Of --generate: a gateway on real ports, and a generator on others that are wired to them.
+struct GenerateOptions {
+  enum class Role : uint8_t { kBoth, kGateway, kGenerator };
+  bool on = false;
+  Role role = Role::kBoth;
+  bool loopback = false;                            // rings within the process in place of wires
+  std::string outside, inside;                      // the gateway's, as DPDK names them
+  std::string generator_outside, generator_inside;  // facing these
+  std::string gateway_file;  // what a generator on another machine must know of the gateway
+  double rate_max_mpps = 10;
+  double loss = 0.005;  // of the partial-drop rate
+  double resolution = 0.01;
+  double trial_seconds = 5, warm_up_seconds = 1;
+  bool force = false;  // go on where figures would lie
+
+  bool has_gateway() const { return role != Role::kGenerator; }
+  bool has_generator() const { return role != Role::kGateway; }
+};
+inline const char* Name(GenerateOptions::Role role) {
+  switch (role) {
+    case GenerateOptions::Role::kBoth:
+      return "both";
+    case GenerateOptions::Role::kGateway:
+      return "gateway";
+    case GenerateOptions::Role::kGenerator:
+      return "generator";
+  }
+  return "?";
+}
+
 struct Options {
   std::vector<Direction> directions;
   std::vector<Size> sizes;
@@ -26,7 +56,8 @@ struct Options {
   uint64_t seed = 1;
   std::vector<unsigned> cores;  // that this process may use, those of workers first
   bool stages = true;           // once more by throughput_stages
-  std::string json;             // a file; empty: none
+  GenerateOptions generate;
+  std::string json;  // a file; empty: none
 };
 
 // Of a command line; nothing where it asked for help, which is then printed. The error says which

@@ -50,32 +50,41 @@ absl::StatusOr<std::unique_ptr<Peer>> Peer::Create(const Workload& workload,
 
 Peer::~Peer() = default;
 
+void Peer::ResetSequences() {
+  for (fastpath::OutboundSa* sa : sas_) sa->sequence_next.store(1, std::memory_order_relaxed);
+}
+
+absl::Status Peer::EncryptBurst(std::span<const PacketSpec> packets, rte_mbuf* const* mbufs) {
+  for (size_t i = 0; i < packets.size(); ++i) {
+    fastpath::PacketContext& context = ContextOf(mbufs[i]);
+    context = {};
+    if (!fastpath::ParseIp(mbufs[i], context)) return absl::InternalError("peer: bad packet");
+    context.outbound_sa = sas_[packets[i].sa];
+  }
+  fastpath::PacketList passed, dropped;
+  fastpath::EspEncapSubmit(worker_, {mbufs, packets.size()}, dropped);
+  fastpath::EspEncapFinish(worker_, passed, dropped);
+  if (dropped.empty() && passed.size() == packets.size()) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("peer: ", dropped.size(), " packets not encrypted"));
+}
+
 absl::Status Peer::Encrypt(std::span<const PacketSpec> packets,
                            const std::function<void(ByteSpan packet)>& take) {
-  for (fastpath::OutboundSa* sa : sas_) sa->sequence_next.store(1, std::memory_order_relaxed);
+  ResetSequences();
   std::array<rte_mbuf*, fastpath::kBurstMax> burst;
   for (size_t first = 0; first < packets.size(); first += burst.size()) {
-    const size_t count = std::min(burst.size(), packets.size() - first);
-    if (rte_pktmbuf_alloc_bulk(pool_.get(), burst.data(), static_cast<unsigned>(count)) != 0) {
+    const auto specs = packets.subspan(first, std::min(burst.size(), packets.size() - first));
+    const auto count = static_cast<unsigned>(specs.size());
+    if (rte_pktmbuf_alloc_bulk(pool_.get(), burst.data(), count) != 0) {
       return absl::InternalError("peer: no buffer");
     }
-    for (size_t i = 0; i < count; ++i) {
-      const PacketSpec& packet = packets[first + i];
-      rte_mbuf* mbuf = burst[i];
-      auto* data = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(mbuf, packet.bytes));
-      workload_.WritePacket(packet, /*from_user=*/true, static_cast<uint32_t>(first + i), data);
-      ContextOf(mbuf) = {};
-      if (!fastpath::ParseIp(mbuf, ContextOf(mbuf))) return absl::InternalError("peer: bad packet");
-      ContextOf(mbuf).outbound_sa = sas_[packet.sa];
+    for (size_t i = 0; i < specs.size(); ++i) {
+      auto* data = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(burst[i], specs[i].bytes));
+      workload_.WritePacket(specs[i], /*from_user=*/true, static_cast<uint32_t>(first + i), data);
     }
-    fastpath::PacketList passed, dropped;
-    fastpath::EspEncapSubmit(worker_, {burst.data(), count}, dropped);
-    fastpath::EspEncapFinish(worker_, passed, dropped);
-    if (!dropped.empty() || passed.size() != count) {
-      return absl::InternalError(absl::StrCat("peer: ", dropped.size(), " packets not encrypted"));
-    }
-    for (rte_mbuf* mbuf : passed.burst()) take(fastpath::SpanOf(mbuf));
-    rte_pktmbuf_free_bulk(burst.data(), static_cast<unsigned>(count));
+    SEKISHO_RETURN_IF_ERROR(EncryptBurst(specs, burst.data()));
+    for (size_t i = 0; i < specs.size(); ++i) take(fastpath::SpanOf(burst[i]));
+    rte_pktmbuf_free_bulk(burst.data(), count);
   }
   return absl::OkStatus();
 }

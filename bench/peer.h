@@ -28,6 +28,11 @@ class Peer {
   absl::Status Encrypt(std::span<const PacketSpec> packets,
                        const std::function<void(ByteSpan packet)>& take);
 
+  // Makes ESP packets of the inner packets in these buffers, in place; sequence numbers go on. The
+  // buffers have a private area as the fast path's. Requires: at most fastpath::kBurstMax.
+  absl::Status EncryptBurst(std::span<const PacketSpec> packets, rte_mbuf* const* mbufs);
+  void ResetSequences();
+
  private:
   explicit Peer(const Workload& workload) : workload_(workload) {}
 

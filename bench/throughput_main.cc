@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "bench/gateway.h"
+#include "bench/generate.h"
 #include "bench/measure.h"
 #include "bench/options.h"
 #include "bench/peer.h"
@@ -52,18 +53,33 @@ uint64_t AvailableMb() {
   return UINT64_MAX;
 }
 
+// Of PCI addresses and vdevs, which is which.
+void AddDevices(const GenerateOptions& generate, fastpath::EalConfig& config) {
+  if (!generate.on || generate.loopback) return;
+  std::vector<std::string> devices;
+  if (generate.has_gateway()) devices = {generate.outside, generate.inside};
+  if (generate.has_generator()) {
+    devices.insert(devices.end(), {generate.generator_outside, generate.generator_inside});
+  }
+  for (const std::string& device : devices) {
+    const bool pci = !absl::StartsWith(device, "net_") && absl::StrContains(device, ':');
+    (pci ? config.pci : config.vdevs).push_back(device);
+  }
+}
+
 absl::Status StartEal(const Options& options, const std::vector<Row>& rows) {
   const MemoryNeed need = MemoryOf(rows, options.port);
   fastpath::EalConfig config;
   uint32_t workers = 1;
   for (const Row& row : rows) workers = std::max(workers, row.setup.workers);
-  if (workers == 1) {
+  if (workers == 1 && !(options.generate.on && options.generate.has_gateway())) {
     config.main_lcore = options.cores.front();
   } else {
     config.main_lcore = kMainLcore;
     config.worker_lcores.assign(options.cores.begin(), options.cores.begin() + workers);
   }
   config.memory_mb = static_cast<unsigned>(need.eal_mb);
+  AddDevices(options.generate, config);
   for (const std::string& backend : options.backends) {
     absl::string_view device = backend;
     if (absl::ConsumePrefix(&device, "cryptodev:")) config.vdevs.emplace_back(device);
@@ -164,6 +180,12 @@ absl::Status Main(int argc, const char* const* argv) {
   Options& options = *parsed;
   options.cores = AvailableCores();
   SEKISHO_ASSIGN_OR_RETURN(const std::vector<Row> rows, RowsOf(options));
+  if (options.generate.on) {
+    SEKISHO_RETURN_IF_ERROR(StartEal(options, rows));
+    const absl::Status status = Generate(options, rows);
+    fastpath::CleanupEal();
+    return status;
+  }
   std::vector<StageArray> stages;
   if (options.stages && !kCountsStages) {
     if (const std::string program = StagesProgram(); !program.empty()) {

@@ -20,6 +20,7 @@ constexpr size_t kEthernetBytes = 14;
 constexpr size_t kIpv4Bytes = sizeof(rte_ipv4_hdr);
 constexpr size_t kUdpBytes = sizeof(rte_udp_hdr);
 constexpr size_t kFramesMin = 4096;
+constexpr size_t kFlowsMax = size_t{1} << 18;
 constexpr size_t kFrameBytesMax = size_t{1} << 30;  // of all frames of a direction
 constexpr size_t kEspRoom = 128;                    // more than any suite and mode adds
 
@@ -45,7 +46,10 @@ absl::Status Wrong(absl::string_view what) {
 
 size_t FramesFor(const Row& row, PortKind port) {
   const size_t each = port == PortKind::kPcap ? 1 : 2;
-  const size_t wanted = std::max(kFramesMin, each * row.setup.sas + fastpath::kBurstMax - 1);
+  // Of many flows enough that no cache of decisions holds them all.
+  const size_t flows = std::min(size_t{row.setup.sas} * row.flows_per_sa, kFlowsMax);
+  const size_t wanted = std::max({kFramesMin, each * row.setup.sas + fastpath::kBurstMax - 1,
+                                  port == PortKind::kPcap ? size_t{0} : flows});
   const size_t room = kFrameBytesMax / (row.size.largest() + kEspRoom);
   return std::min(wanted, room) / fastpath::kBurstMax * fastpath::kBurstMax;
 }

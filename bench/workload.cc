@@ -126,7 +126,7 @@ IpAddress Workload::User(uint32_t sa) const {
 }
 
 IpAddress Workload::Server(uint32_t sa) const {
-  if (setup_.mode == Mode::kTransport) return kGateway;
+  if (setup_.mode == Mode::kTransport) return kGatewayAddress;
   return IpAddress::V4(ServerNetwork(ProtectOf(sa)) | 10);
 }
 
@@ -137,7 +137,7 @@ Endpoint Workload::Peer(uint32_t sa) const {
 }
 
 Endpoint Workload::Local() const {
-  return {kGateway, setup_.mode == Mode::kNatT ? kIkeNatTPort : uint16_t{0}};
+  return {kGatewayAddress, setup_.mode == Mode::kNatT ? kIkeNatTPort : uint16_t{0}};
 }
 
 Workload::Keys Workload::KeysOf(uint32_t sa, bool inbound) const {
@@ -147,7 +147,7 @@ Workload::Keys Workload::KeysOf(uint32_t sa, bool inbound) const {
 }
 
 TrafficSelectors Workload::ServerSelectors(uint32_t sa) const {
-  if (setup_.mode == Mode::kTransport) return {{.addresses = IpRange::Single(kGateway)}};
+  if (setup_.mode == Mode::kTransport) return {{.addresses = IpRange::Single(kGatewayAddress)}};
   return {{.addresses = Network(ServerNetwork(ProtectOf(sa)), 16)}};
 }
 
@@ -194,7 +194,7 @@ std::vector<fastpath::Policy> Workload::Policies() const {
     const uint32_t servers = ServerNetwork(i);
     if (IsProtect(i)) {
       policy.action = fastpath::PolicyAction::kProtect;
-      policy.local = {{.addresses = transport ? IpRange::Single(kGateway)
+      policy.local = {{.addresses = transport ? IpRange::Single(kGatewayAddress)
                                               : Network(ServerNetwork(protect), 16)}};
       policy.remote = {
           {.addresses = Network((transport ? kPeers : kUsers) + protect * block_, block_length)}};

@@ -26,10 +26,10 @@ struct PacketSpec {
   uint16_t flow = 0;   // of that SA
 };
 
-inline constexpr IpAddress kGateway = IpAddress::V4(0xcb007101);        // 203.0.113.1
-inline constexpr IpAddress kOutsideRouter = IpAddress::V4(0xcb0071fe);  // 203.0.113.254
-inline constexpr IpAddress kInside = IpAddress::V4(0xc0a8fffe);         // 192.168.255.254
-inline constexpr IpAddress kInsideRouter = IpAddress::V4(0xc0a8ff01);   // 192.168.255.1
+inline constexpr IpAddress kGatewayAddress = IpAddress::V4(0xcb007101);  // 203.0.113.1
+inline constexpr IpAddress kOutsideRouter = IpAddress::V4(0xcb0071fe);   // 203.0.113.254
+inline constexpr IpAddress kInside = IpAddress::V4(0xc0a8fffe);          // 192.168.255.254
+inline constexpr IpAddress kInsideRouter = IpAddress::V4(0xc0a8ff01);    // 192.168.255.1
 inline constexpr MacAddress kRouterMac = {0x02, 0, 0, 0, 0, 0x77};
 inline constexpr uint32_t kSasMax = 1'000'000;
 inline constexpr uint32_t kPoliciesMax = 10'000;
