@@ -48,9 +48,10 @@ fastpath::FastPathConfig ConfigOf(const Setup& setup, const Gateway::Options& op
     config.crypto_backend = fastpath::CryptoBackendKind::kIpsecMb;
   }
   // Slots are dealt out evenly.
-  const uint32_t each = (setup.sas + setup.workers - 1) / setup.workers;
+  const uint32_t sas = setup.sas + options.extra_sas;
+  const uint32_t each = (sas + setup.workers - 1) / setup.workers;
   config.inbound_sas_max = std::bit_ceil(std::max(64u, each));
-  config.outbound_sas_max = std::bit_ceil(std::max(64u, setup.sas));
+  config.outbound_sas_max = std::bit_ceil(std::max(64u, sas));
   config.mbufs = kBuffers + options.extra_buffers;
   return config;
 }

@@ -19,6 +19,7 @@ class Gateway {
   struct Options {
     std::vector<unsigned> lcores;  // a worker each
     uint32_t extra_buffers = 0;    // that somebody else takes from the pool
+    uint32_t extra_sas = 0;        // pairs for which there is room beside the workload's
     // Ports of DPDK that are there already; empty: memory ports.
     std::string outside, inside;
   };

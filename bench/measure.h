@@ -28,7 +28,9 @@ struct Result {
   uint32_t samples = 0;
   uint32_t thrown_away = 0;  // the thread was off the core
   uint64_t checked = 0;      // packets that were compared
-  StageArray stages = {};    // with one worker; from a build that counts them
+  // With --installs (bench/churn.h); 0: not measured.
+  double installs_per_second = 0, rate_loss = 0;
+  StageArray stages = {};  // with one worker; from a build that counts them
 
   double overhead_cycles() const { return cycles - io_floor_cycles - crypto_limit_cycles; }
   // How much of the time is what cannot be avoided.

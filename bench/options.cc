@@ -211,8 +211,29 @@ absl::Status CheckGenerate(const std::vector<Row>& rows, const Options& options)
   return absl::OkStatus();
 }
 
+absl::Status CheckInstalls(const Row& row, const Options& options) {
+  if (row.setup.workers > 1) {
+    return NotTogether("--installs", absl::StrCat("--workers ", row.setup.workers),
+                       "it is measured with one worker");
+  }
+  if (options.port == PortKind::kPcap) {
+    return NotTogether("--installs", "--port pcap",
+                       "such a port never pauses, and the worker is on another core");
+  }
+  if (options.generate.on) {
+    return NotTogether("--installs", "--generate", "the generator has that core");
+  }
+  if (options.cores.size() < 2) {
+    return absl::InvalidArgumentError(
+        "--installs: two cores are wanted, for the worker and for who installs; this process may "
+        "use one");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Check(const Row& row, const Options& options) {
   const Setup& setup = row.setup;
+  if (options.installs > 0) SEKISHO_RETURN_IF_ERROR(CheckInstalls(row, options));
   if (setup.workers > options.cores.size()) {
     return absl::InvalidArgumentError(absl::StrCat("--workers ", setup.workers,
                                                    ": this process may use ", options.cores.size(),
@@ -313,6 +334,9 @@ absl::StatusOr<std::optional<Options>> ParseOptions(int argc, const char* const*
   app.add_option("--json", options.json, "also write the rows to this file")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_flag("!--no-stages", options.stages, "do not run throughput_stages for the stages");
+  app.add_option("--installs", options.installs,
+                 "also measure what is lost while so many SAs are installed a second")
+      ->check(CLI::Range(1.0, 1e8));
   AddGenerateOptions(app, options.generate, typed.role);
   try {
     app.parse(argc, argv);

@@ -55,6 +55,7 @@ struct Options {
   SampleOptions samples;
   uint64_t seed = 1;
   std::vector<unsigned> cores;  // that this process may use, those of workers first
+  double installs = 0;          // SAs a second that come and go; 0: none
   bool stages = true;           // once more by throughput_stages
   GenerateOptions generate;
   std::string json;  // a file; empty: none

@@ -57,6 +57,10 @@ nlohmann::ordered_json JsonOf(const Measured& measured) {
   } else {
     json["size"] = row.size.bytes;
   }
+  if (result.installs_per_second > 0) {
+    json["installs_per_second"] = Rounded(result.installs_per_second);
+    json["rate_loss"] = Rounded(result.rate_loss);
+  }
   for (size_t i = 0; i < fastpath::kStages; ++i) {
     if (result.stages[i] > 0) json["stages"][fastpath::kStageNames[i]] = Rounded(result.stages[i]);
   }
@@ -102,6 +106,10 @@ std::string TableLine(const Measured& measured) {
       result.cycles, result.io_floor_cycles, result.crypto_limit_cycles, result.overhead_cycles(),
       100 * result.share_of_limit(), 100 * result.spread);
   if (row.setup.backend != "ipsec-mb") absl::StrAppend(&line, "  ", row.setup.backend);
+  if (result.installs_per_second > 0) {
+    absl::StrAppendFormat(&line, "  %.1f%% less at %.0f SAs/s", 100 * result.rate_loss,
+                          result.installs_per_second);
+  }
   if (result.thrown_away > 0) absl::StrAppend(&line, "  ", result.thrown_away, " thrown away");
   return line;
 }

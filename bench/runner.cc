@@ -157,7 +157,13 @@ Timing Runner::RunOnWorkers(size_t part, size_t parts) {
   Timing timing;
   timing.packets = Give(part, parts);
   const uint64_t give_up = rte_rdtsc() + kSecondsMax * rte_get_tsc_hz();
-  while (Sent() < timing.packets && rte_rdtsc() < give_up) usleep(kPollMicroseconds);
+  while (Sent() < timing.packets && rte_rdtsc() < give_up) {
+    if (meanwhile_) {
+      meanwhile_();
+    } else {
+      usleep(kPollMicroseconds);
+    }
+  }
   uint64_t first = UINT64_MAX, last = 0;
   for (const Traffic& each : traffic_) {
     first = std::min(first, each.from().first_received_tsc());
@@ -171,7 +177,7 @@ absl::StatusOr<Timing> Runner::RunFastPath(size_t part, size_t parts) {
   const Books before = ReadBooks();
   for (const Traffic& each : traffic_) each.to().ResetSent();
   Timing timing;
-  if (gateway_.fast_path().worker_count() == 1) {
+  if (gateway_.fast_path().worker_count() == 1 && !own_core_) {
     timing = RunHere(part, parts);
   } else {
     SEKISHO_RETURN_IF_ERROR(gateway_.fast_path().Start());

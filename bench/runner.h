@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -42,6 +43,12 @@ class Runner {
   absl::StatusOr<uint64_t> CheckKept();
   void SetChecking(bool checking);
 
+  // A single worker runs on its own core, too, as several do.
+  void RunOnOwnCore(bool own) { own_core_ = own; }
+  // What the calling thread does over and over while workers on their own cores run; nothing: it
+  // sleeps.
+  void SetMeanwhile(std::function<void()> meanwhile) { meanwhile_ = std::move(meanwhile); }
+
   const std::vector<Traffic>& traffic() const { return traffic_; }
   // A pass cannot be cut into parts.
   bool whole_passes_only() const { return port_ == PortKind::kPcap; }
@@ -66,6 +73,8 @@ class Runner {
   Gateway& gateway_;
   std::vector<Traffic> traffic_;
   PortKind port_;
+  bool own_core_ = false;
+  std::function<void()> meanwhile_;
   std::vector<std::unique_ptr<PcapSource>> sources_;  // kPcap: by traffic
 };
 

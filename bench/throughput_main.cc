@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "bench/churn.h"
 #include "bench/gateway.h"
 #include "bench/generate.h"
 #include "bench/measure.h"
@@ -72,7 +73,8 @@ absl::Status StartEal(const Options& options, const std::vector<Row>& rows) {
   fastpath::EalConfig config;
   uint32_t workers = 1;
   for (const Row& row : rows) workers = std::max(workers, row.setup.workers);
-  if (workers == 1 && !(options.generate.on && options.generate.has_gateway())) {
+  if (workers == 1 && options.installs == 0 &&
+      !(options.generate.on && options.generate.has_gateway())) {
     config.main_lcore = options.cores.front();
   } else {
     config.main_lcore = kMainLcore;
@@ -104,6 +106,7 @@ absl::StatusOr<std::unique_ptr<Rig>> MakeRig(const Row& row, const Options& opti
   auto rig = std::make_unique<Rig>(row.setup);
   Gateway::Options gateway;
   gateway.lcores.assign(options.cores.begin(), options.cores.begin() + row.setup.workers);
+  if (options.installs > 0) gateway.extra_sas = Churn::kPairsMax;
   if (options.port == PortKind::kPcap) {
     gateway.extra_buffers = 2 * static_cast<uint32_t>(FramesFor(row, options.port));
   }
@@ -125,7 +128,15 @@ absl::StatusOr<Result> MeasureRow(const Row& row, const Options& options, Rig& r
   }
   SEKISHO_ASSIGN_OR_RETURN(Runner runner,
                            Runner::Create(*rig.gateway, std::move(traffic), options.port));
-  return Measure(row, runner, *rig.gateway, options.samples);
+  SEKISHO_ASSIGN_OR_RETURN(Result result, Measure(row, runner, *rig.gateway, options.samples));
+  if (options.installs > 0 && !kCountsStages) {
+    Churn churn(rig.workload, *rig.gateway, options.installs);
+    SEKISHO_ASSIGN_OR_RETURN(const ChurnResult measured,
+                             MeasureChurn(runner, churn, options.samples));
+    result.installs_per_second = measured.installs_per_second;
+    result.rate_loss = measured.rate_loss;
+  }
+  return result;
 }
 
 // On a terminal, and gone when the row is there.

@@ -80,6 +80,28 @@ TEST(OptionsTest, PcapHasOneQueueAndDoesNotHoldEverything) {
   EXPECT_THAT(ErrorOf({"--port", "pcap", "--workers", "2", "--sas", "10"}), HasSubstr("one queue"));
 }
 
+TEST(OptionsTest, InstallsWantACoreOfTheirOwnAndOneWorker) {
+  EXPECT_TRUE(Rows({"--installs", "1000"}, 2).ok());
+  EXPECT_THAT(ErrorOf({"--installs", "1000"}, 1), HasSubstr("two cores"));
+  EXPECT_THAT(ErrorOf({"--installs", "1000", "--port", "pcap"}), HasSubstr("never pauses"));
+  EXPECT_THAT(ErrorOf({"--installs", "1000", "--workers", "2", "--sas", "9"}),
+              HasSubstr("one worker"));
+}
+
+TEST(OptionsTest, GenerateRefusesWhatDoesNotGoTogether) {
+  EXPECT_TRUE(Rows({"--generate", "--loopback"}, 2).ok());
+  EXPECT_THAT(ErrorOf({"--loopback"}), HasSubstr("--generate"));
+  EXPECT_THAT(ErrorOf({"--generate", "--loopback"}, 1), HasSubstr("2 cores are wanted"));
+  EXPECT_THAT(ErrorOf({"--generate"}), HasSubstr("--outside and --inside"));
+  EXPECT_THAT(ErrorOf({"--generate", "--loopback", "--sas", "1,2"}), HasSubstr("one gateway"));
+  EXPECT_THAT(ErrorOf({"--generate", "--loopback", "--direction", "both"}), HasSubstr("one way"));
+  EXPECT_THAT(ErrorOf({"--generate", "--loopback", "--mode", "transport"}), HasSubstr("transport"));
+  EXPECT_THAT(ErrorOf({"--generate", "--loopback", "--role", "gateway"}),
+              HasSubstr("within one process"));
+  EXPECT_THAT(ErrorOf({"--generate", "--role", "gateway", "--outside", "a", "--inside", "b"}),
+              HasSubstr("--gateway-file"));
+}
+
 TEST(OptionsTest, MoreSasWantMoreMemory) {
   const auto few = Rows({"--sas", "1000"}), many = Rows({"--sas", "1000,1000000"});
   const MemoryNeed small = MemoryOf(*few, PortKind::kMemory);
