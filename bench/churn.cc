@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "bench/cpu_share.h"
 #include "bench/statistics.h"
 #include "common/status_macros.h"
 
@@ -18,24 +17,24 @@ constexpr int kPairsPerStep = 16;
 constexpr uint64_t kSecondsMax = 120;
 
 struct Sample {
-  double packets_per_second, installs_per_second;
+  double packets_per_second, installs_per_second, cores;
 };
 
 // Whole passes for as long as a sample is to be.
 absl::StatusOr<Sample> Take(Runner& runner, Churn* churn, double seconds) {
   const double hz = static_cast<double>(rte_get_tsc_hz());
   const uint64_t before = churn == nullptr ? 0 : churn->installed();
-  uint64_t cycles = 0, packets = 0;
-  while (static_cast<double>(cycles) < seconds * hz) {
+  Timing sum;
+  while (static_cast<double>(sum.cycles) < seconds * hz) {
     if (churn != nullptr) churn->Start();
     SEKISHO_ASSIGN_OR_RETURN(const Timing timing, runner.RunFastPath(0, 1));
-    cycles += timing.cycles;
-    packets += timing.packets;
+    sum.Add(timing);
     runner.EndPass();
   }
   const uint64_t installed = churn == nullptr ? 0 : churn->installed() - before;
-  const double taken = static_cast<double>(cycles) / hz;
-  return Sample{static_cast<double>(packets) / taken, static_cast<double>(installed) / taken};
+  const double taken = static_cast<double>(sum.cycles) / hz;
+  return Sample{static_cast<double>(sum.packets) / taken, static_cast<double>(installed) / taken,
+                sum.cores()};
 }
 
 }  // namespace
@@ -111,17 +110,14 @@ absl::StatusOr<ChurnResult> MeasureChurn(Runner& runner, Churn& churn,
   while (with.size() < options.samples) {
     if (rte_rdtsc() > give_up) return absl::UnavailableError("the cores are busy");
     runner.SetMeanwhile({});
-    const CpuShare share(1);
     SEKISHO_ASSIGN_OR_RETURN(const Sample quiet, Take(runner, nullptr, seconds));
-    const bool had_core = share.Get() >= options.cpu_share_min / 2;
     runner.SetMeanwhile([&] {
       if (failed.ok()) failed = churn.Step();
     });
-    const CpuShare both(2);
     SEKISHO_ASSIGN_OR_RETURN(const Sample busy, Take(runner, &churn, seconds));
     SEKISHO_RETURN_IF_ERROR(failed);
     SEKISHO_RETURN_IF_ERROR(runner.CheckKept().status());
-    if (!had_core || both.Get() < options.cpu_share_min) continue;
+    if (quiet.cores < options.cpu_share_min || busy.cores < 2 * options.cpu_share_min) continue;
     without.push_back(quiet.packets_per_second);
     with.push_back(busy.packets_per_second);
     installs.push_back(busy.installs_per_second);

@@ -12,22 +12,15 @@ inline constexpr double kCpuShareMin = 0.95;
 
 class CpuShare {
  public:
-  // Of the calling thread, or of `threads` of this process that never sleep.
-  explicit CpuShare(uint32_t threads = 0)
-      : threads_(threads),
-        clock_(threads == 0 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID) {
-    Restart();
-  }
-  void Restart() {
-    wall_ = Now(CLOCK_MONOTONIC);
-    cpu_ = Now(clock_);
-  }
-  // Since it was made, or restarted.
+  enum class Of : uint8_t { kThread, kProcess };  // the calling thread; all threads together
+  explicit CpuShare(Of of = Of::kThread)
+      : clock_(of == Of::kThread ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID),
+        wall_(Now(CLOCK_MONOTONIC)),
+        cpu_(Now(clock_)) {}
+  // Since it was made: cores' worth of time that was had.
   double Get() const {
-    const int64_t wall = Now(CLOCK_MONOTONIC) - wall_;
-    const int64_t cpu = Now(clock_) - cpu_;
-    const uint32_t threads = threads_ == 0 ? 1 : threads_;
-    return static_cast<double>(cpu) / (static_cast<double>(wall) * threads);
+    return static_cast<double>(Now(clock_) - cpu_) /
+           static_cast<double>(Now(CLOCK_MONOTONIC) - wall_);
   }
 
  private:
@@ -37,9 +30,8 @@ class CpuShare {
     return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
   }
 
-  const uint32_t threads_;
   const clockid_t clock_;
-  int64_t wall_ = 0, cpu_ = 0;
+  const int64_t wall_, cpu_;
 };
 
 }  // namespace sekisho::bench

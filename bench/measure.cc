@@ -71,16 +71,15 @@ class Sampler {
   Sampler(Runner& runner, size_t parts, uint64_t cycles_wanted)
       : runner_(runner), parts_(parts), cycles_wanted_(cycles_wanted) {}
 
-  absl::StatusOr<double> FastPath() {
+  absl::StatusOr<Timing> FastPath() {
     Timing sum;
     while (sum.cycles < cycles_wanted_) {
       SEKISHO_ASSIGN_OR_RETURN(const Timing timing, runner_.RunFastPath(next_, parts_));
-      sum.cycles += timing.cycles;
-      sum.packets += timing.packets;
+      sum.Add(timing);
       next_ = (next_ + 1) % parts_;
       if (next_ == 0) runner_.EndPass();
     }
-    return sum.cycles_per_packet();
+    return sum;
   }
   // Of frames that the fast path has not just seen, where there are more than the caches hold.
   absl::StatusOr<double> Floor() {
@@ -88,8 +87,7 @@ class Sampler {
     while (sum.cycles < cycles_wanted_ / 4) {
       SEKISHO_ASSIGN_OR_RETURN(const Timing timing,
                                runner_.RunFloor((next_floor_ + parts_ / 2) % parts_, parts_));
-      sum.cycles += timing.cycles;
-      sum.packets += timing.packets;
+      sum.Add(timing);
       next_floor_ = (next_floor_ + 1) % parts_;
     }
     return sum.cycles_per_packet();
@@ -124,9 +122,11 @@ absl::StatusOr<Result> Measure(const Row& row, Runner& runner, Gateway& gateway,
                        " the bench did not have it for itself; end what else runs on it"));
     }
     ClearStages(first);
-    const CpuShare share(workers == 1 ? 0 : workers);
-    SEKISHO_ASSIGN_OR_RETURN(const double cycles, sampler.FastPath());
-    const bool had_cores = workers == 1 || share.Get() >= options.cpu_share_min;
+    // With one worker this thread does everything; several have their own cores meanwhile.
+    const CpuShare share;
+    SEKISHO_ASSIGN_OR_RETURN(const Timing timing, sampler.FastPath());
+    const double cycles = timing.cycles_per_packet();
+    const bool had_cores = workers == 1 || timing.cores() >= workers * options.cpu_share_min;
     const CpuShare own_share;
     SEKISHO_ASSIGN_OR_RETURN(const double io_floor, sampler.Floor());
     const double crypto_limit = MeasureLimit(limits);

@@ -34,7 +34,9 @@ struct Result {
 
   double overhead_cycles() const { return cycles - io_floor_cycles - crypto_limit_cycles; }
   // How much of the time is what cannot be avoided.
-  double share_of_limit() const { return (io_floor_cycles + crypto_limit_cycles) / cycles; }
+  double share_of_limit() const {
+    return cycles == 0 ? 0 : (io_floor_cycles + crypto_limit_cycles) / cycles;
+  }
 };
 
 absl::StatusOr<Result> Measure(const Row& row, Runner& runner, Gateway& gateway,

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "bench/cpu_share.h"
 #include "bench/stage_count.h"
 #include "common/status_macros.h"
 #include "fastpath/packet_context.h"
@@ -155,6 +156,7 @@ Timing Runner::RunHere(size_t part, size_t parts) {
 
 Timing Runner::RunOnWorkers(size_t part, size_t parts) {
   Timing timing;
+  const CpuShare share(CpuShare::Of::kProcess);
   timing.packets = Give(part, parts);
   const uint64_t give_up = rte_rdtsc() + kSecondsMax * rte_get_tsc_hz();
   while (Sent() < timing.packets && rte_rdtsc() < give_up) {
@@ -164,12 +166,14 @@ Timing Runner::RunOnWorkers(size_t part, size_t parts) {
       usleep(kPollMicroseconds);
     }
   }
+  const double cores = share.Get();
   uint64_t first = UINT64_MAX, last = 0;
   for (const Traffic& each : traffic_) {
     first = std::min(first, each.from().first_received_tsc());
     last = std::max(last, each.to().last_sent_tsc());
   }
   timing.cycles = last - first;
+  timing.core_cycles = cores * static_cast<double>(timing.cycles);
   return timing;
 }
 

@@ -20,6 +20,16 @@ namespace sekisho::bench {
 struct Timing {
   uint64_t cycles = 0;  // TSC, from the first packet to the last
   uint64_t packets = 0;
+  // Of workers on their own cores: cycles * cores that the process had. Else 0.
+  double core_cycles = 0;
+
+  void Add(const Timing& other) {
+    cycles += other.cycles;
+    packets += other.packets;
+    core_cycles += other.core_cycles;
+  }
+  // How many cores the process had on average.
+  double cores() const { return core_cycles / static_cast<double>(cycles); }
   double cycles_per_packet() const {
     return static_cast<double>(cycles) / static_cast<double>(packets);
   }

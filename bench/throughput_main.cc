@@ -172,6 +172,10 @@ absl::Status Run(const Options& options, const std::vector<Row>& rows,
       rig.reset();
       SEKISHO_ASSIGN_OR_RETURN(rig, MakeRig(row, options));
     }
+    if (kCountsStages && row.setup.workers > 1) {
+      measured.push_back({row, {}});  // stages are one worker's
+      continue;
+    }
     SEKISHO_ASSIGN_OR_RETURN(const Result result, MeasureRow(row, options, *rig));
     measured.push_back({row, result});
     std::printf("%s\n", TableLine(measured.back()).c_str());
