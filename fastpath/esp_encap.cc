@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "fastpath/ah_encap.h"
+#include "fastpath/checksum_offload.h"
 #include "fastpath/esp_crypto.h"
 #include "fastpath/esp_trailer.h"
 #include "fastpath/ip_header.h"
@@ -133,6 +134,7 @@ bool GoOnIntoAh(const EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, PacketL
     dropped.Add(mbuf, DropReason::kIpsecLayerMissing);
     return true;
   }
+  MakeDueChecksum(mbuf);
   ContextOf(mbuf).outbound_sa = then;
   nested.Add(mbuf);
   return true;
@@ -161,7 +163,10 @@ size_t EspEncapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped
       continue;
     }
     DescribeOuter(mbufs[i], sa.layout.udp_encapsulation, context);
-    if (context.family == 6 && context.protocol == IPPROTO_UDP) WriteOuterUdpChecksum(mbufs[i]);
+    // Over IPv4 the UDP checksum stays zero (RFC 3948, 2.1). Over IPv6 there is one: a receiver or
+    // NAT may accept zero only where it was told to (RFC 6935, 5), and a peer's socket has not
+    // been.
+    if (context.family == 6 && context.protocol == IPPROTO_UDP) PutOffChecksum(context);
     if (!GoOnIntoAh(worker, sa, mbufs[i], nested, dropped)) passed.Add(mbufs[i]);
   }
   if (!nested.empty()) [[unlikely]]

@@ -224,6 +224,7 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
     port.mtu = config.ports[i].mtu;
     port.vlan = config.ports[i].vlan;
     port.vlan_offload = ports[i].writes_vlan_tags();
+    port.checksum_offload = ports[i].makes_checksums();
     port.reverse_path = config.ports[i].reverse_path;
     port.mac = ports[i].mac();
     if (port.side == PortSide::kHost) worker.host = {PortId{static_cast<uint16_t>(i)}, {}};

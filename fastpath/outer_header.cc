@@ -154,14 +154,4 @@ void DescribeOuter(rte_mbuf* mbuf, bool udp, PacketContext& context) {
   context.outbound_sa = nullptr;
 }
 
-void WriteOuterUdpChecksum(rte_mbuf* mbuf) {
-  const ByteSpan packet = SpanOf(mbuf);
-  const size_t offset = ContextOf(mbuf).l4_offset;
-  const ByteSpan udp = packet.subspan(offset);
-  const uint16_t sum =
-      OnesSumWithPseudoHeader(packet.subspan(8, 16), packet.subspan(24, 16), IPPROTO_UDP, udp);
-  const uint16_t checksum = UdpChecksumFrom(sum);
-  std::memcpy(DataOf(mbuf) + offset + 6, &checksum, sizeof(checksum));
-}
-
 }  // namespace sekisho::fastpath

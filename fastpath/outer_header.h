@@ -42,8 +42,4 @@ bool IsBetweenEnds(const OutboundSa& sa, const uint8_t* packet, uint8_t family);
 // been moved to other ends while it was with the crypto backend. Requires: l4_offset is set.
 void DescribeOuter(rte_mbuf* mbuf, bool udp, PacketContext& context);
 
-// Over IPv4 the UDP checksum stays zero (RFC 3948, 2.1). Over IPv6 it is computed: a receiver or
-// NAT may accept zero only where it was told to (RFC 6935, 5), and a peer's socket has not been.
-void WriteOuterUdpChecksum(rte_mbuf* mbuf);
-
 }  // namespace sekisho::fastpath

@@ -85,7 +85,8 @@ struct PacketContext {
   bool fragment;               // an IP fragment: its ports cannot be seen, and are 0 here
   uint16_t fragment_source;    // place of its source in ReassemblyTable::held_by_source
   bool reassembled;            // came in fragments, and may leave in fragments
-  const NextHop* next_hop;     // from routing to transmission, within one round of the worker
+  bool checksum_due;        // its TCP or UDP checksum is made when it leaves (checksum_offload.h)
+  const NextHop* next_hop;  // from routing to transmission, within one round of the worker
   Endpoint outer_local, outer_remote;  // inbound ESP: where it came from, before decapsulation
 };
 

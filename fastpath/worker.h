@@ -44,8 +44,10 @@ struct WorkerPort {
   WorkerId sender{};
   PortSide side = PortSide::kOutside;
   uint16_t mtu = 0;
-  uint16_t vlan = 0;          // 0: untagged
-  bool vlan_offload = false;  // the device writes the tag
+  uint16_t vlan = 0;              // 0: untagged
+  bool vlan_offload = false;      // the device writes the tag
+  bool checksum_offload = false;  // the device makes TCP and UDP checksums
+  bool offloaded = false;         // and one of `waiting` has some of that for it to do
   bool reverse_path = false;
   MacAddress mac = {};
   bool link_down = false;      // sampled with the housekeeping, not per packet

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "fastpath/checksum_offload.h"
 #include "fastpath/ipsec_mb_backend.h"
 #include "fastpath/parse.h"
 
@@ -207,6 +208,7 @@ EspResult EspHarness::Encap(std::vector<MbufPtr> packets) {
   for (int i = 0; i < kRoundsMax && backend->InFlight(worker.id) != 0; ++i) {
     EspEncapFinish(worker, passed, dropped);
   }
+  for (rte_mbuf* mbuf : passed.burst()) MakeDueChecksum(mbuf);  // as when it leaves
   Append(passed, result.passed);
   Append(dropped, result.dropped);
   return result;
@@ -226,6 +228,7 @@ void EspHarness::Finish(EspResult& result) {
   for (int i = 0; i < kRoundsMax && backend->InFlight(worker.id) != 0; ++i) {
     PacketList passed, dropped;
     EspDecapFinish(worker, passed, dropped);
+    for (rte_mbuf* mbuf : passed.burst()) MakeDueChecksum(mbuf);  // as when it is delivered
     Append(passed, result.passed);
     Append(dropped, result.dropped);
   }

@@ -9,6 +9,7 @@
 
 #include "fastpath/hand_over.h"
 #include "fastpath/mbuf.h"
+#include "tests/fastpath/fake_offloads.h"
 
 namespace sekisho::fastpath {
 namespace {
@@ -105,6 +106,7 @@ Gateway::~Gateway() {
 
 void Gateway::Receive(PortId port, const Bytes& frame, uint16_t queue) {
   rte_mbuf* mbuf = MakeMbuf(frame).release();
+  mbuf->ol_flags |= port_says;
   GiveToDpdk(mbuf);
   ASSERT_EQ(rte_ring_enqueue(wires_[static_cast<size_t>(port)].to[queue], mbuf), 0);
 }
@@ -149,6 +151,7 @@ std::optional<Bytes> Gateway::Sent(PortId port) {
   if (frame == nullptr) return std::nullopt;
   const MbufPtr mbuf(static_cast<rte_mbuf*>(frame));
   TakeFromDpdk(mbuf.get());
+  if (DoAsDevice(mbuf.get())) ++offloaded;
   Bytes bytes = BytesOf(mbuf.get());
   GiveToDpdk(mbuf.get());
   return bytes;

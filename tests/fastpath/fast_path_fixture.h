@@ -50,7 +50,7 @@ class Gateway {
   // Rounds until nothing is left to do; keeps what the worker said, and answers kResolveNeighbour
   // with kHostMac unless told not to.
   void Run();
-  // The next frame that left by the port, or nothing; queue by queue.
+  // The next frame that left by the port, or nothing; queue by queue. As it would be on a wire.
   std::optional<Bytes> Sent(PortId port);
   // The IP packet in it.
   std::optional<Bytes> SentIp(PortId port);
@@ -64,6 +64,9 @@ class Gateway {
   void ExpectBalanced();
 
   bool answer_neighbours = true;
+  // What a device that checks headers notes in the buffers of frames that arrive.
+  uint64_t port_says = 0;
+  uint64_t offloaded = 0;  // frames of Sent() of which something was left to the device
 
  private:
   struct Wire {
