@@ -354,6 +354,8 @@ FastPath::Impl::~Impl() {
   crypto.reset();
 }
 
+uint64_t FastPath::Impl::Now() const { return given_tsc != 0 ? given_tsc : rte_rdtsc(); }
+
 void FastPath::Impl::SetPathMtu(const UpMessage::PathMtu& learned) {
   const auto sa = outbound->FindBySpi(learned.spi, learned.remote);
   if (!sa.has_value()) return;
@@ -361,7 +363,7 @@ void FastPath::Impl::SetPathMtu(const UpMessage::PathMtu& learned) {
   message.kind = DownMessage::Kind::kSetPathMtu;
   message.set_path_mtu = {sa->slot, sa->generation, learned.mtu};
   // Not said now: the next packet that is too large brings the next message.
-  if (Send(outbound->OwnerOf(*sa), message).ok()) outbound->NotePathMtu(*sa, learned.mtu);
+  if (Send(outbound->OwnerOf(*sa), message).ok()) outbound->NotePathMtu(*sa, learned.mtu, Now());
 }
 
 void FastPath::Impl::ActOn(const UpMessage& message) {
@@ -436,8 +438,13 @@ void FastPath::Stop() { impl_->Stop(); }
 bool FastPath::RunOnce() {
   SEKISHO_CHECK(impl_->running == 0);
   bool busy = false;
-  for (const auto& worker : impl_->workers) busy |= fastpath::RunOnce(*worker);
+  for (const auto& worker : impl_->workers) busy |= fastpath::RunOnce(*worker, impl_->Now());
   return busy;
+}
+
+bool FastPath::RunOnce(uint64_t now_tsc) {
+  impl_->given_tsc = now_tsc;
+  return RunOnce();
 }
 
 size_t FastPath::PollUp(std::span<UpMessage> messages) {

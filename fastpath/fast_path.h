@@ -208,6 +208,9 @@ class FastPath {
   // One round of every worker on the calling thread, for a program that brings its own loop: a
   // test, a benchmark, a simulation. True if there was anything to do. Requires: not started.
   bool RunOnce();
+  // The same at a time of the caller's (TSC), by which everything ages from then on, until the next
+  // is given. Requires: no earlier than before.
+  bool RunOnce(uint64_t now_tsc);
 
   // SPD (outside ports) and routes, compiled aside and swapped in whole (RFC 4301, 4.4.1).
   // Ordered: the first policy that matches decides; none: DISCARD.

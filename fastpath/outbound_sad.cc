@@ -282,11 +282,16 @@ std::optional<SaHandle> OutboundSad::FindBySpi(Spi spi, const IpAddress& remote)
   return std::nullopt;
 }
 
-void OutboundSad::NotePathMtu(const SaHandle& sa, uint16_t mtu) {
+void OutboundSad::NotePathMtu(const SaHandle& sa, uint16_t mtu, uint64_t now_tsc) {
   if (!CheckInstalled(sa).ok()) return;
   SlotRecord& record = records_[static_cast<uint32_t>(sa.slot)];
   record.path_mtu = mtu;
-  record.path_mtu_until_tsc = rte_rdtsc() + rte_get_tsc_hz() * kPathMtuSeconds;
+  record.path_mtu_until_tsc = now_tsc + rte_get_tsc_hz() * kPathMtuSeconds;
+}
+
+uint16_t OutboundSad::PathMtu(const SaHandle& sa, uint64_t now_tsc) const {
+  const SlotRecord* record = Record(sa);
+  return record != nullptr && now_tsc < record->path_mtu_until_tsc ? record->path_mtu : uint16_t{0};
 }
 
 void OutboundSad::MarkRemoved(const SaHandle& sa) {
@@ -332,12 +337,10 @@ absl::StatusOr<SaCounters> OutboundSad::Counters(const SaHandle& sa) const {
   const SlotRecord* record = Record(sa);
   if (record == nullptr) return absl::NotFoundError("sad: no such outbound SA");
   const OutboundSa& slot = sas_[static_cast<uint32_t>(sa.slot)];
-  return SaCounters{
-      .packets = slot.packets.Get(),
-      .bytes = slot.bytes.Get(),
-      .dropped = slot.dropped.Get(),
-      .sequence = slot.sequence_next.load(std::memory_order_relaxed) - 1,
-      .path_mtu = rte_rdtsc() < record->path_mtu_until_tsc ? record->path_mtu : uint16_t{0}};
+  return SaCounters{.packets = slot.packets.Get(),
+                    .bytes = slot.bytes.Get(),
+                    .dropped = slot.dropped.Get(),
+                    .sequence = slot.sequence_next.load(std::memory_order_relaxed) - 1};
 }
 
 // --- Worker --------------------------------------------------------------------------------------

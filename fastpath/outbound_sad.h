@@ -62,7 +62,8 @@ class OutboundSad {
   void NoteMoved(const SaHandle& sa, const IpAddress& remote);  // after kMovePeer was sent
   // An installed SA with this SPI towards this address: whose packet an ICMP message quotes.
   std::optional<SaHandle> FindBySpi(Spi spi, const IpAddress& remote) const;
-  void NotePathMtu(const SaHandle& sa, uint16_t mtu);  // after kSetPathMtu was sent
+  void NotePathMtu(const SaHandle& sa, uint16_t mtu, uint64_t now_tsc);  // kSetPathMtu was sent
+  uint16_t PathMtu(const SaHandle& sa, uint64_t now_tsc) const;          // 0: none, or no longer
   // From now on no worker finds it anew. Next, and before anything is said to that worker on the
   // matter: kRemoveOutboundSa to its owner.
   void MarkRemoved(const SaHandle& sa);

@@ -321,8 +321,8 @@ void SayTablesSwapped(Worker& worker) {
   worker.tables_unsaid = !SendUp(worker, message);
 }
 
-void StartRound(Worker& worker) {
-  worker.now_tsc = rte_rdtsc();
+void StartRound(Worker& worker, uint64_t now_tsc) {
+  worker.now_tsc = now_tsc;
   worker.esp.now_tsc = worker.now_tsc;
   RefillBudgets(worker.budgets, worker.now_tsc);
   if (worker.now_tsc >= worker.next_housekeeping_tsc) {
@@ -346,8 +346,8 @@ void EndRound(Worker& worker) {
 
 }  // namespace
 
-bool RunOnce(Worker& worker) {
-  StartRound(worker);
+bool RunOnce(Worker& worker, uint64_t now_tsc) {
+  StartRound(worker, now_tsc);
   bool busy = ObeyMessages(worker);
   ForwardMade(worker);
   busy |= TakeOver(worker);
@@ -364,7 +364,7 @@ bool RunOnce(Worker& worker) {
 
 void RunUntilStopped(Worker& worker) {
   while (!worker.stop.load(std::memory_order_relaxed)) {
-    if (!RunOnce(worker)) rte_pause();
+    if (!RunOnce(worker, rte_rdtsc())) rte_pause();
   }
   worker.runs_ended.fetch_add(1, std::memory_order_release);
 }

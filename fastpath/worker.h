@@ -133,7 +133,7 @@ struct Worker {
   HandOver hand_over;
   Budgets budgets;
   PacketList made;               // ICMP errors of this round, forwarded at the start of the next
-  uint64_t now_tsc = 0;          // read once per round
+  uint64_t now_tsc = 0;          // the same for a whole round
   uint64_t pending_packets = 0;  // in neighbours' queues
   uint16_t ipv4_id = 0;          // of the next IPv4 packet made here
   uint32_t ipv6_fragment_id = 0;
@@ -144,7 +144,7 @@ struct Worker {
 };
 
 // One round over all ports, messages and crypto queues. True if there was anything to do.
-bool RunOnce(Worker& worker);
+bool RunOnce(Worker& worker, uint64_t now_tsc);
 // Rounds until worker.stop. For rte_eal_remote_launch.
 void RunUntilStopped(Worker& worker);
 

@@ -1,11 +1,13 @@
 // The path MTU of an SA: from whom it is learned, who is told, and how long it is believed.
 #include <gtest/gtest.h>
+#include <rte_cycles.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "common/check.h"
 #include "fastpath/checksum.h"
+#include "fastpath/path_mtu_limits.h"
 #include "tests/fastpath/tunnel_fixture.h"
 
 namespace sekisho::fastpath {
@@ -95,6 +97,36 @@ TEST_F(PathMtuTest, FragmentsOfEspFitThePath) {
   EXPECT_EQ(pieces, 3u);
 }
 
+// RFC 1191, 6.3: what was learned counts for ten minutes; then the path is tried again.
+TEST_F(PathMtuTest, IsForgottenAfterTenMinutes) {
+  Connect(/*nat_port=*/0);
+  FastPath& fast_path = a_.gateway->fast_path();
+  const uint64_t second = rte_get_tsc_hz();
+  // The worker's clock for it is a coarse one.
+  const uint64_t grain = (uint64_t{1} << kPathMtuShift) / second + 1;
+  const uint64_t learned_at = rte_rdtsc();
+  const auto after = [&](uint64_t seconds) {
+    while (fast_path.RunOnce(learned_at + seconds * second)) {
+    }
+    a_.gateway->ReceiveIp(kInsidePort, AToB().DontFragment().Payload(1300).Build());
+    a_.gateway->Run();
+    return a_.gateway->SentIp(kOutsidePort).has_value();
+  };
+  ASSERT_TRUE(after(0));
+  Say(TooBig(Sealed(), 1300));
+  EXPECT_FALSE(after(0));
+  EXPECT_FALSE(after(kPathMtuSeconds - grain));
+  EXPECT_EQ(Learned(), 1300);
+  EXPECT_EQ(a_.gateway->drops(DropReason::kTooBig), 2u);
+  EXPECT_TRUE(after(kPathMtuSeconds + 1));
+  EXPECT_EQ(Learned(), 0);
+  // And may be learned again.
+  Say(TooBig(Sealed(), 1300));
+  EXPECT_FALSE(after(kPathMtuSeconds + 1));
+  EXPECT_FALSE(after(2 * kPathMtuSeconds - grain));
+  EXPECT_TRUE(after(2 * kPathMtuSeconds + 2));
+}
+
 // Whoever does not see our packets cannot make them smaller.
 TEST_F(PathMtuTest, IsNotLearnedFromWhatDoesNotQuoteAnSa) {
   Connect(/*nat_port=*/0);
@@ -115,13 +147,15 @@ TEST_F(PathMtuTest, IsNotLearnedFromWhatDoesNotQuoteAnSa) {
   EXPECT_TRUE(ignored(TooBig(esp, 575))) << "less than any link carries";
   EXPECT_TRUE(ignored(TooBig(esp, 0))) << "no size";
   EXPECT_TRUE(ignored(TooBig(esp, static_cast<uint16_t>(esp.size())))) << "it did fit";
-  EXPECT_TRUE(ignored(TooBig(esp, 1300, 23))) << "SPI not quoted";
+  for (size_t quoted = 20; quoted < 24; ++quoted) {
+    EXPECT_TRUE(ignored(TooBig(esp, 1300, quoted))) << quoted - 20 << " bytes of the SPI";
+  }
   EXPECT_TRUE(ignored(TooBig(esp, 1300, 10)));
   Bytes damaged = TooBig(esp, 1300);
   damaged[60] ^= 1;
   EXPECT_TRUE(ignored(damaged));
-  EXPECT_EQ(a_.gateway->drops(DropReason::kIcmpNotAboutUs), 7u);
-  EXPECT_FALSE(ignored(TooBig(esp, 1300, 28))) << "eight bytes are enough";
+  EXPECT_EQ(a_.gateway->drops(DropReason::kIcmpNotAboutUs), 10u);
+  EXPECT_FALSE(ignored(TooBig(esp, 1300, 24))) << "the SPI is enough";
 }
 
 }  // namespace
