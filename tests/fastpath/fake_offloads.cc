@@ -14,6 +14,7 @@ namespace {
 struct Abilities {
   uint64_t receive = 0, transmit = 0;
   uint64_t receive_asked = 0, transmit_asked = 0;
+  uint64_t hashes = 0, hashes_asked = 0;
 };
 Abilities* abilities = nullptr;
 
@@ -33,6 +34,7 @@ int __wrap_rte_eth_dev_info_get(uint16_t port, rte_eth_dev_info* info) {
   if (result == 0 && abilities != nullptr) {
     info->rx_offload_capa |= abilities->receive;
     info->tx_offload_capa |= abilities->transmit;
+    info->flow_type_rss_offloads = abilities->hashes;
   }
   return result;
 }
@@ -42,7 +44,11 @@ int __wrap_rte_eth_dev_configure(uint16_t port, uint16_t receive, uint16_t trans
   if (abilities == nullptr) return __real_rte_eth_dev_configure(port, receive, transmit, conf);
   abilities->receive_asked = conf->rxmode.offloads;
   abilities->transmit_asked = conf->txmode.offloads;
+  const bool rss = (conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG) != 0;
+  abilities->hashes_asked = rss ? conf->rx_adv_conf.rss_conf.rss_hf : 0;
   rte_eth_conf real = *conf;
+  real.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
+  real.rx_adv_conf.rss_conf.rss_hf = 0;
   real.rxmode.offloads &= ~abilities->receive;
   real.txmode.offloads &= ~abilities->transmit;
   return __real_rte_eth_dev_configure(port, receive, transmit, &real);
@@ -63,6 +69,8 @@ FakeOffloads::~FakeOffloads() {
 
 uint64_t FakeOffloads::receive_asked() const { return abilities->receive_asked; }
 uint64_t FakeOffloads::transmit_asked() const { return abilities->transmit_asked; }
+void FakeOffloads::AllowRss(uint64_t hashes) { abilities->hashes = hashes; }
+uint64_t FakeOffloads::rss_asked() const { return abilities->hashes_asked; }
 
 namespace {
 

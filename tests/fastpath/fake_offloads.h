@@ -20,6 +20,9 @@ class FakeOffloads {
   // What the device that was configured last was asked for.
   uint64_t receive_asked() const;
   uint64_t transmit_asked() const;
+  // The same of RSS (RTE_ETH_RSS_...), which hash functions it has and which it was asked for.
+  void AllowRss(uint64_t hashes);
+  uint64_t rss_asked() const;
 };
 
 // Does what the flags of a frame ask the device for: its VLAN tag, its TCP or UDP checksum. False

@@ -98,6 +98,8 @@ TEST_F(TunnelTest, ReplayedAndForgedPacketsAreDropped) {
   EXPECT_FALSE(b_.gateway->SentIp(kInsidePort).has_value());
   EXPECT_EQ(b_.gateway->drops(DropReason::kEspReplayed), 1u);
   EXPECT_EQ(b_.gateway->drops(DropReason::kEspIntegrity), 1u);
+  EXPECT_EQ(b_.gateway->fast_path().Counters(b_.in)->dropped, 2u) << "known to be this SA's";
+  EXPECT_EQ(b_.gateway->fast_path().Counters(b_.in)->packets, 1u);
 }
 
 // After Remove() nothing leaves or enters under the SA, and the slot comes back.

@@ -225,6 +225,24 @@ TEST_F(OffloadTest, PortsAreAskedForWhatTheyCan) {
   }
 }
 
+// Several queues are filled by RSS where the device has it, by all of ours that it can hash; one
+// queue needs none.
+TEST_F(OffloadTest, RssIsAskedForWhereThereAreSeveralQueues) {
+  constexpr uint64_t kAll = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_ESP;
+  for (const uint16_t queues : {uint16_t{1}, uint16_t{2}}) {
+    for (const uint64_t can : {uint64_t{0}, uint64_t{RTE_ETH_RSS_IPV4}, ~uint64_t{0}}) {
+      FakeOffloads offloads(0, 0);
+      offloads.AllowRss(can);
+      Gateway::Options options = SiteOptions();
+      options.workers = 2;
+      options.queues = queues;
+      AddGateway(options);
+      EXPECT_EQ(offloads.rss_asked(), queues == 1 ? 0 : can & kAll);
+      TearDown();
+    }
+  }
+}
+
 // Refuses each packet of an inner size that it does not like.
 constexpr size_t kRefusedFrame = 14 + 40 + 8 + 8 + 8 + 28 + 100 + 2 + 16 + 2;
 uint16_t RefuseSome(void* /*queue*/, rte_mbuf** packets, uint16_t count) {
