@@ -27,6 +27,10 @@ Parameters ParametersOf(const ike::ChildSaHalf& half) {
   parameters.remote_endpoint = half.remote_endpoint;
   parameters.udp_encapsulation = half.udp_encapsulation;
   parameters.mode = half.mode;
+  parameters.lifetimes = {.soft_bytes = half.soft_bytes,
+                          .soft_packets = half.soft_packets,
+                          .hard_bytes = half.hard_bytes,
+                          .hard_packets = half.hard_packets};
   // Stays the same over rekeys of the Child SA and of the IKE SA.
   parameters.peer = static_cast<uint64_t>(half.ike_sa);
   return parameters;
@@ -45,7 +49,6 @@ absl::Status ChildSas::InstallInbound(const ike::ChildSaHalf& half) {
 
 absl::Status ChildSas::InstallOutbound(const ike::ChildSaHalf& half) {
   auto parameters = ParametersOf<fastpath::OutboundSaParameters>(half);
-  parameters.lifetimes.soft_bytes = half.soft_bytes;
   // Both halves with one worker: what it learns from the one serves the other.
   const auto known = child_sas_.find(half.child_sa);
   if (known != child_sas_.end() && known->second.inbound) {
