@@ -80,6 +80,7 @@ scenario_cleanup() {
   gateway_stop
   if process_alive "$STATE/guest"; then guest_clean >"$STATE/guest/clean" 2>&1 || true; fi
   net_nat_rule ''
+  net_wide
 }
 
 # What shows only when the gateway has ended: leaks, and how it ends.
