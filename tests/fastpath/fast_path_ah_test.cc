@@ -257,6 +257,26 @@ TEST_P(AhGatewayTest, NothingLeavesWithoutTheOuterOfTwoSas) {
   EXPECT_EQ(a_.gateway->drops(DropReason::kIpsecLayerMissing), kPackets);
 }
 
+// RFC 4302, 3.3.4: AH is made before fragments are, and covers the identification that each of them
+// has. The far end puts them together and finds the ICV right.
+TEST_P(AhGatewayTest, WhatLeavesInFragmentsVerifiesWhenWholeAgain) {
+  Start(/*host=*/false);
+  InstallAh(IpsecMode::kTunnel);
+  for (uint8_t number = 0; number < 3; ++number) {
+    const auto large = [&](uint8_t ttl) {
+      return Ipv4("10.10.0.5", "10.20.0.7").Ttl(ttl).Udp(1, 2).Payload(1472, number).Build();
+    };
+    a_.gateway->ReceiveIp(kInsidePort, large(64));
+    a_.gateway->Run();
+    std::vector<Bytes> pieces;
+    while (const auto piece = a_.gateway->SentIp(kOutsidePort)) pieces.push_back(*piece);
+    EXPECT_EQ(pieces.size(), 2u);
+    Arrive(b_, pieces);
+    EXPECT_EQ(b_.gateway->SentIp(kInsidePort), large(62));
+  }
+  EXPECT_EQ(b_.gateway->drops(DropReason::kAhIntegrity), 0u);
+}
+
 // Both overheads together: what is too large is said with the size that does fit.
 TEST_P(AhGatewayTest, SendersAreToldWhatFitsIntoBothLayers) {
   Start(/*host=*/false);
