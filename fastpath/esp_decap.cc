@@ -234,8 +234,11 @@ void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
   Be32 spis[kBurstMax];
   size_t count = 0;
   SEKISHO_DCHECK(burst.size() <= kBurstMax);
-  PrefetchSas(worker, burst, spis);
-  FindSas(worker, burst, spis);
+  {
+    StageTimer timer(worker.stages, Stage::kSaLookUp);
+    PrefetchSas(worker, burst, spis);
+    FindSas(worker, burst, spis);
+  }
   for (size_t i = 0; i < burst.size(); ++i) {
     PacketContext& context = ContextOf(burst[i]);
     InboundSa* sa = context.inbound_sa;
@@ -253,6 +256,7 @@ void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
     }
   }
   if (count == 0) return;
+  StageTimer timer(worker.stages, Stage::kCrypto);
   if (worker.crypto->Submit(worker.id, CryptoDirection::kDecrypt, {jobs, count}) == count) return;
   for (size_t i = 0; i < count; ++i) {
     PacketContext& context = ContextOf(jobs[i].mbuf);
@@ -263,8 +267,9 @@ void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
 }
 
 size_t EspDecapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped) {
+  StageTimer timer(worker.stages, Stage::kDecapsulate);
   rte_mbuf* mbufs[kBurstMax];
-  const size_t count = worker.crypto->Collect(worker.id, CryptoDirection::kDecrypt, mbufs);
+  const size_t count = CollectFrom(worker, CryptoDirection::kDecrypt, mbufs);
   for (size_t i = 0; i < count; ++i) {
     PacketContext& context = ContextOf(mbufs[i]);
     InboundSa& sa = *context.inbound_sa;

@@ -95,6 +95,7 @@ DropReason Encapsulate(EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, Crypto
 }  // namespace
 
 void EspEncapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
+  StageTimer timer(worker.stages, Stage::kEncapsulate);
   CryptoJob jobs[kBurstMax];
   size_t count = 0;
   SEKISHO_DCHECK(burst.size() <= kBurstMax);
@@ -111,6 +112,7 @@ void EspEncapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
     }
   }
   if (count == 0) return;
+  StageTimer crypto_timer(worker.stages, Stage::kCrypto);
   if (worker.crypto->Submit(worker.id, CryptoDirection::kEncrypt, {jobs, count}) == count) return;
   for (size_t i = 0; i < count; ++i) {
     PacketContext& context = ContextOf(jobs[i].mbuf);
@@ -143,9 +145,10 @@ bool GoOnIntoAh(const EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, PacketL
 }  // namespace
 
 size_t EspEncapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped) {
+  StageTimer timer(worker.stages, Stage::kEncapsulate);
   PacketList nested;
   rte_mbuf* mbufs[kBurstMax];
-  const size_t count = worker.crypto->Collect(worker.id, CryptoDirection::kEncrypt, mbufs);
+  const size_t count = CollectFrom(worker, CryptoDirection::kEncrypt, mbufs);
   for (size_t i = 0; i < count; ++i) {
     PacketContext& context = ContextOf(mbufs[i]);
     OutboundSa& sa = *context.outbound_sa;

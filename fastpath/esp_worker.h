@@ -10,6 +10,7 @@
 #include "fastpath/crypto_backend.h"
 #include "fastpath/inbound_sad.h"
 #include "fastpath/outbound_sad.h"
+#include "fastpath/stage_cycles.h"
 
 namespace sekisho::fastpath {
 
@@ -43,8 +44,16 @@ struct EspWorker {
   uint64_t now_tsc = 0;             // set by the worker once per round
   uint64_t move_quiet_tsc = 0;      // least time between two kPeerMoved of one SA
   uint64_t path_mtu_tsc = 0;        // for how long a learned path MTU counts
-  UpEvents up;                      // emptied by the worker into its up ring once per round
+  [[no_unique_address]] StageCycles stages;
+  UpEvents up;  // emptied by the worker into its up ring once per round
 };
+
+// Packets that the crypto backend has finished with: CryptoBackend::Collect().
+inline size_t CollectFrom(EspWorker& worker, CryptoDirection direction,
+                          std::span<rte_mbuf*> mbufs) {
+  StageTimer timer(worker.stages, Stage::kCrypto);
+  return worker.crypto->Collect(worker.id, direction, mbufs);
+}
 
 // Obeys kInstallInboundSa, kRemoveInboundSa, kRemoveOutboundSa, kMovePeer, kSetPathMtu; false for
 // any other kind. Between bursts only: no packet may hold a context.inbound_sa or

@@ -461,6 +461,8 @@ size_t FastPath::PollUp(std::span<UpMessage> messages) {
   return count;
 }
 
+Worker& FastPath::worker(WorkerId id) { return *impl_->workers[static_cast<size_t>(id)]; }
+
 uint32_t FastPath::worker_count() const { return impl_->worker_count(); }
 
 }  // namespace sekisho::fastpath

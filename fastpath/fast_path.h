@@ -38,6 +38,8 @@ enum class PortSide : uint8_t {
   kHost,
 };
 
+struct Worker;  // fastpath/worker.h
+
 struct PortConfig {
   std::string name;    // ours: "wan"
   std::string device;  // DPDK's: "net_af_packet0", "0000:3b:00.0"; already probed
@@ -211,6 +213,9 @@ class FastPath {
   // The same at a time of the caller's (TSC), by which everything ages from then on, until the next
   // is given. Requires: no earlier than before.
   bool RunOnce(uint64_t now_tsc);
+  // A worker itself, for a program that looks into it between its rounds: the throughput bench.
+  // Requires: not started, or nothing for the worker to do.
+  Worker& worker(WorkerId id);
 
   // SPD (outside ports) and routes, compiled aside and swapped in whole (RFC 4301, 4.4.1).
   // Ordered: the first policy that matches decides; none: DISCARD.

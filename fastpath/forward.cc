@@ -209,6 +209,7 @@ void DecideProtected(Worker& worker, rte_mbuf* mbuf, PacketList& clear, PacketLi
 }
 
 void DecideOutbound(Worker& worker, Burst burst, PacketList& clear, PacketList& protect) {
+  StageTimer timer(worker.esp.stages, Stage::kClassify);
   worker.tables->spd->ClassifyOutbound(burst);
   for (rte_mbuf* mbuf : burst) {
     PacketContext& context = ContextOf(mbuf);
@@ -241,6 +242,7 @@ bool IsSpoofed(Worker& worker, rte_mbuf* mbuf) {
 
 void Forward(Worker& worker, Burst burst) {
   if (burst.empty()) return;
+  StageTimer timer(worker.esp.stages, Stage::kForward);
   if (worker.tables == nullptr) {
     for (rte_mbuf* mbuf : burst) Drop(worker, mbuf, DropReason::kNoRoute);
     return;
@@ -273,6 +275,7 @@ void DecideAgain(Worker& worker, Burst burst) {
 }
 
 void RouteOwn(Worker& worker, Burst burst) {
+  StageTimer timer(worker.esp.stages, Stage::kForward);
   PacketList routed;
   for (rte_mbuf* mbuf : burst) {
     ContextOf(mbuf).ours = true;

@@ -150,7 +150,10 @@ void Protect(Worker& worker, Burst burst) {
   for (rte_mbuf* mbuf : burst) {
     if (ContextOf(mbuf).outbound_sa == nullptr) by_selectors.Add(mbuf);  // no flow named one
   }
-  worker.esp.outbound->LookUp(by_selectors.burst());
+  {
+    StageTimer timer(worker.esp.stages, Stage::kSaLookUp);
+    worker.esp.outbound->LookUp(by_selectors.burst());
+  }
   PacketList own;
   HandOverToSaOwners(worker, burst, own);
   ProtectOwn(worker, own.burst());

@@ -44,6 +44,9 @@ class ReplayWindow {
   // Check() refuses, where it would lie before the first.
   uint64_t Infer(uint32_t low) const;
 
+  // Nothing was received yet: for a program that plays the same packets again.
+  void Reset() { *this = ReplayWindow({words_, bits() / 64}); }
+
   uint64_t top() const { return top_; }  // the highest committed
   uint32_t bits() const { return mask_ + 1; }
 

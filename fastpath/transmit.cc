@@ -135,6 +135,7 @@ void FlushPort(Worker& worker, WorkerPort& port) {
 }  // namespace
 
 void Deliver(Worker& worker, Burst burst) {
+  StageTimer timer(worker.esp.stages, Stage::kTransmit);
   for (rte_mbuf* mbuf : burst) {
     const PacketContext& context = ContextOf(mbuf);
     const NextHop& hop = *context.next_hop;
@@ -190,6 +191,7 @@ void SampleLinks(Worker& worker) {
 }
 
 void FlushTransmit(Worker& worker) {
+  StageTimer timer(worker.esp.stages, Stage::kTransmit);
   for (size_t i = 0; i < worker.port_count; ++i) FlushPort(worker, worker.ports[i]);
 }
 

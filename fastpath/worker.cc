@@ -49,6 +49,7 @@ bool Classify(Worker& worker, const WorkerPort& in, rte_mbuf* mbuf) {
 
 // parse: frame by frame, from bytes to a context. What fails is dropped.
 void Parse(Worker& worker, PortId port, Burst burst, PacketList& parsed) {
+  StageTimer timer(worker.esp.stages, Stage::kParse);
   const WorkerPort& in = PortAt(worker, port);
   for (size_t i = 0; i < burst.size(); ++i) {
     if (i + 2 < burst.size()) rte_prefetch0(DataOf(burst[i + 2]));
@@ -117,6 +118,7 @@ void Decapsulate(Worker& worker, Burst burst, IpsecProtocol protocol) {
   PacketList own;
   HandOverToSpiOwners(worker, burst, own);
   if (own.empty()) return;
+  StageTimer timer(worker.esp.stages, Stage::kDecapsulate);
   for (rte_mbuf* mbuf : own.burst()) {
     PacketContext& context = ContextOf(mbuf);
     const bool udp = context.kind == PacketKind::kEspInUdp;
@@ -166,6 +168,7 @@ void Dispatch(Worker& worker, Burst burst, PacketList& whole) {
 }
 
 void DispatchAll(Worker& worker, Burst burst) {
+  StageTimer timer(worker.esp.stages, Stage::kOther);
   PacketList whole, none;
   Dispatch(worker, burst, whole);
   // What was reassembled is no fragment, so a second pass leaves nothing.
@@ -175,6 +178,7 @@ void DispatchAll(Worker& worker, Burst burst) {
 bool Receive(Worker& worker, PortId port) {
   WorkerPort& in = PortAt(worker, port);
   if (in.queue == kNoQueue) return false;
+  StageTimer timer(worker.esp.stages, Stage::kReceive);
   std::array<rte_mbuf*, kBurstMax> frames;
   const uint16_t count = rte_eth_rx_burst(in.device, in.queue, frames.data(), kBurstMax);
   if (count == 0) return false;
@@ -195,6 +199,7 @@ bool Receive(Worker& worker, PortId port) {
 
 // Inner packets of ESP: for us or to be forwarded, like any other.
 void GoOnInner(Worker& worker, Burst burst) {
+  StageTimer timer(worker.esp.stages, Stage::kParse);
   PacketList followed, inner;
   FollowDecapsulated(worker, burst, followed);
   for (rte_mbuf* mbuf : followed.burst()) {

@@ -66,6 +66,16 @@ TEST(ReplayWindow, FarJumpsForgetEverything) {
 }
 
 // Against a set of all numbers ever accepted, over steps of every size about the window's.
+TEST(ReplayWindow, ResetIsAsIfNothingHadCome) {
+  Window window(128);
+  for (uint64_t s = 1; s <= 300; ++s) ASSERT_TRUE(window.Accept(s));
+  window.Reset();
+  EXPECT_EQ(window.top(), 0u);
+  EXPECT_EQ(window.bits(), 128u);
+  for (uint64_t s = 1; s <= 300; ++s) EXPECT_TRUE(window.Accept(s));
+  EXPECT_FALSE(window.Accept(300));
+}
+
 TEST(ReplayWindow, AgreesWithASetOfNumbers) {
   for (const uint32_t bits : {64u, 256u, 4096u}) {
     Window window(bits);

@@ -1,0 +1,215 @@
+#include "bench/runner.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "bench/stage_count.h"
+#include "common/status_macros.h"
+#include "fastpath/packet_context.h"
+
+namespace sekisho::bench {
+namespace {
+
+using fastpath::kBurstMax;
+
+// Rounds without anything to do after which what is missing will not come.
+constexpr int kIdleRoundsMax = 10'000;
+constexpr useconds_t kPollMicroseconds = 200;
+constexpr uint64_t kSecondsMax = 10;
+
+// One burst from one port to the other. What net_null swallows is freed by it.
+uint16_t Forward(uint16_t from, uint16_t to) {
+  std::array<rte_mbuf*, kBurstMax> mbufs;
+  const uint16_t count = rte_eth_rx_burst(from, 0, mbufs.data(), kBurstMax);
+  if (count > 0) rte_eth_tx_burst(to, 0, mbufs.data(), count);
+  return count;
+}
+
+}  // namespace
+
+absl::StatusOr<Runner> Runner::Create(Gateway& gateway, std::vector<Traffic> traffic,
+                                      PortKind port) {
+  Runner runner(gateway, std::move(traffic), port);
+  if (port == PortKind::kPcap) {
+    for (const Traffic& each : runner.traffic_) {
+      SEKISHO_ASSIGN_OR_RETURN(std::unique_ptr<PcapSource> source,
+                               PcapSource::Create(each.frames(0), gateway.pool()));
+      runner.sources_.push_back(std::move(source));
+    }
+  }
+  for (MemoryPort* each : {&gateway.outside(), &gateway.inside()}) each->ReceiveHere();
+  runner.SetChecking(port == PortKind::kMemory);
+  return runner;
+}
+
+void Runner::SetChecking(bool checking) {
+  for (const Traffic& each : traffic_) {
+    each.to().Keep(checking);
+    if (checking || port_ == PortKind::kMemory) {
+      each.to().SendHere();
+    } else {
+      each.to().SendByDriver();
+    }
+  }
+}
+
+absl::StatusOr<uint64_t> Runner::CheckKept() {
+  uint64_t checked = 0;
+  for (const Traffic& each : traffic_) {
+    for (const Bytes& frame : each.to().TakeKept()) {
+      SEKISHO_RETURN_IF_ERROR(each.Check(frame));
+      ++checked;
+    }
+  }
+  return checked;
+}
+
+void Runner::EndPass() {
+  for (const Traffic& each : traffic_) {
+    if (each.direction() == Direction::kIn) gateway_.ResetReplayWindows();
+  }
+  gateway_.EmptyUpRings();
+}
+
+Runner::Books Runner::ReadBooks() const {
+  const fastpath::Accounting books = gateway_.fast_path().GetAccounting();
+  return {books.received, books.sent + books.delivered, gateway_.fast_path().Drops()};
+}
+
+absl::Status Runner::CheckBooks(const Books& before, uint64_t packets) const {
+  const Books after = ReadBooks();
+  for (size_t i = 0; i < after.drops.size(); ++i) {
+    const uint64_t dropped = after.drops[i].second - before.drops[i].second;
+    if (dropped == 0) continue;
+    return absl::DataLossError(absl::StrCat("the fast path dropped ", dropped, " of ", packets,
+                                            " packets: ", Name(after.drops[i].first)));
+  }
+  const uint64_t received = after.received - before.received, sent = after.sent - before.sent;
+  if (received == packets && sent == packets) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("of ", packets, " packets the fast path received ",
+                                          received, " and sent ", sent));
+}
+
+uint64_t Runner::Sent() const {
+  uint64_t sent = 0;
+  for (const Traffic& each : traffic_) sent += each.to().sent();
+  return sent;
+}
+
+uint64_t Runner::Give(size_t part, size_t parts) {
+  uint64_t packets = 0;
+  for (const Traffic& each : traffic_) {
+    packets += each.PacketsIn(part, parts);
+    for (uint16_t queue = 0; queue < each.queues(); ++queue) {
+      each.from().Give(queue, each.Part(queue, part, parts));
+    }
+  }
+  return packets;
+}
+
+void Runner::OpenSources() {
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    traffic_[i].from().ReceiveFrom(sources_[i]->device());
+  }
+}
+
+void Runner::CloseSources() {
+  for (const Traffic& each : traffic_) each.from().ReceiveNothing();
+}
+
+Timing Runner::RunHere(size_t part, size_t parts) {
+  fastpath::Worker& worker = gateway_.fast_path().worker(WorkerId{0});
+  fastpath::FastPath& fast_path = gateway_.fast_path();
+  Timing timing;
+  if (port_ == PortKind::kMemory) {
+    timing.packets = Give(part, parts);
+    StartStages(worker);
+    const uint64_t start = rte_rdtsc_precise();
+    while (fast_path.RunOnce()) {
+    }
+    // A device may have given back nothing yet.
+    for (int idle = 0; Sent() < timing.packets && idle < kIdleRoundsMax; ++idle) {
+      if (fast_path.RunOnce()) idle = 0;
+    }
+    timing.cycles = rte_rdtsc_precise() - start;
+    StopStages(worker);
+    return timing;
+  }
+  const size_t rounds = traffic_[0].PacketsIn(part, parts) / kBurstMax;
+  timing.packets = rounds * kBurstMax * traffic_.size();
+  OpenSources();
+  StartStages(worker);
+  const uint64_t start = rte_rdtsc_precise();
+  for (size_t i = 0; i < rounds; ++i) fast_path.RunOnce();
+  CloseSources();
+  while (fast_path.RunOnce()) {
+  }
+  timing.cycles = rte_rdtsc_precise() - start;
+  StopStages(worker);
+  return timing;
+}
+
+Timing Runner::RunOnWorkers(size_t part, size_t parts) {
+  Timing timing;
+  timing.packets = Give(part, parts);
+  const uint64_t give_up = rte_rdtsc() + kSecondsMax * rte_get_tsc_hz();
+  while (Sent() < timing.packets && rte_rdtsc() < give_up) {
+    if (meanwhile_) {
+      meanwhile_();
+    } else {
+      usleep(kPollMicroseconds);
+    }
+  }
+  uint64_t first = UINT64_MAX, last = 0;
+  for (const Traffic& each : traffic_) {
+    first = std::min(first, each.from().first_received_tsc());
+    last = std::max(last, each.to().last_sent_tsc());
+  }
+  timing.cycles = last - first;
+  return timing;
+}
+
+absl::StatusOr<Timing> Runner::RunFastPath(size_t part, size_t parts) {
+  const Books before = ReadBooks();
+  for (const Traffic& each : traffic_) each.to().ResetSent();
+  Timing timing;
+  if (gateway_.fast_path().worker_count() == 1 && !own_core_) {
+    timing = RunHere(part, parts);
+  } else {
+    SEKISHO_RETURN_IF_ERROR(gateway_.fast_path().Start());
+    timing = RunOnWorkers(part, parts);
+    gateway_.fast_path().Stop();
+  }
+  SEKISHO_RETURN_IF_ERROR(CheckBooks(before, timing.packets));
+  gateway_.EmptyUpRings();
+  return timing;
+}
+
+absl::StatusOr<Timing> Runner::RunFloor(size_t part, size_t parts) {
+  Timing timing;
+  uint64_t want = 0;
+  for (const Traffic& each : traffic_) {
+    each.to().Keep(false);
+    // The floor is that of one core.
+    const std::span<const Frame> frames = each.Part(0, part, parts);
+    want += frames.size();
+    if (port_ == PortKind::kMemory) each.from().Give(0, frames);
+  }
+  OpenSources();
+  const uint64_t start = rte_rdtsc_precise();
+  while (timing.packets < want) {
+    for (const Traffic& each : traffic_) {
+      timing.packets += Forward(each.from().device(), each.to().device());
+    }
+  }
+  timing.cycles = rte_rdtsc_precise() - start;
+  if (port_ == PortKind::kPcap) CloseSources();
+  for (const Traffic& each : traffic_) each.to().Keep(port_ == PortKind::kMemory);
+  return timing;
+}
+
+}  // namespace sekisho::bench
