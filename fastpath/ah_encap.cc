@@ -80,9 +80,10 @@ DropReason Encapsulate(EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, Crypto
   if (!ZeroMutableFields({DataOf(mbuf), place.offset}) ||
       !AhJob(sa.layout, sa.session, mbuf, place.offset, sequence,
              ah + kAhHeaderBytes + sa.layout.iv_bytes, job)) {
+    sa.PutBackSequence(sequence);
     return DropReason::kAhMalformed;
   }
-  CountSent(worker, sa, sequence, inner_bytes);
+  sa.bytes.Add(inner_bytes);
   return DropReason::kNone;
 }
 

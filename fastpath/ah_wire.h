@@ -46,7 +46,9 @@ inline bool AhJob(const EspLayout& layout, const CryptoSession& session, rte_mbu
          .auth_offset = 0,
          .auth_bytes = mbuf->data_len,
          .icv = icv,
-         .kind = CryptoKind::kIntegrity};
+         .kind = CryptoKind::kIntegrity,
+         .icv_bytes = layout.icv_bytes,
+         .aad_bytes = 0};
   if (layout.iv_bytes != 0) {  // GMAC's nonce: salt and IV (RFC 4543, 3.2)
     uint8_t* nonce = PrivateOf(mbuf).iv;
     std::memcpy(nonce, layout.salt, sizeof(layout.salt));

@@ -227,6 +227,9 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
     port.checksum_offload = ports[i].makes_checksums();
     port.reverse_path = config.ports[i].reverse_path;
     port.mac = ports[i].mac();
+    std::memcpy(&port.mac_raw, port.mac.data(), port.mac.size());
+    if (port.side == PortSide::kOutside)
+      worker.outside_mtu = std::min(worker.outside_mtu, port.mtu);
     if (port.side == PortSide::kHost) worker.host = {PortId{static_cast<uint16_t>(i)}, {}};
   }
   for (size_t other = 0; other < worker_count(); ++other) {
@@ -243,6 +246,12 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
   worker.esp.path_mtu_tsc = tsc_hz * kPathMtuSeconds;
   SEKISHO_ASSIGN_OR_RETURN(worker.neighbours,
                            NeighbourTable::Create(absl::StrCat(name, "nb", index)));
+  worker.destinations = std::make_unique<DestinationCache>();
+  if (config.decisions_max != 0) {
+    SEKISHO_ASSIGN_OR_RETURN(worker.known4, DecisionCache<FlowId4>::Create(config.decisions_max));
+    SEKISHO_ASSIGN_OR_RETURN(worker.known6,
+                             DecisionCache<FlowId6>::Create(config.decisions_max / 4));
+  }
   worker.reassembly = CreateReassemblyTable(tsc_hz);
   worker.budgets = MakeBudgets(tsc_hz);
   worker.ipv4_id = static_cast<uint16_t>(rte_rand());

@@ -15,11 +15,10 @@
 #include "fastpath/outer_header.h"
 #include "fastpath/path_mtu_limits.h"
 #include "fastpath/random_bytes.h"
+#include "fastpath/sa_life.h"
 
 namespace sekisho::fastpath {
 namespace {
-
-constexpr uint64_t kSequenceMax32 = UINT32_MAX;
 
 uint64_t HighBits(int bits) {
   return bits <= 0 ? 0 : bits >= 64 ? ~uint64_t{0} : ~uint64_t{0} << (64 - bits);
@@ -32,6 +31,24 @@ WideAddress Masked(const WideAddress& address, uint8_t family, uint8_t length) {
 }
 
 size_t FamilyIndex(uint8_t family) { return family == 4 ? 0 : 1; }
+
+// Null where nothing was said: what then holds sa_life.cc knows.
+std::unique_ptr<const OutboundLife> LifeFrom(const OutboundSa& sa, const SaLifetimes& lifetimes) {
+  if ((lifetimes.soft_packets | lifetimes.hard_packets | lifetimes.soft_bytes |
+       lifetimes.hard_bytes) == 0) {
+    return nullptr;
+  }
+  OutboundLife life = LifeOf(sa);
+  if (lifetimes.soft_packets != 0) {
+    life.soft_sequence = std::min(life.soft_sequence, lifetimes.soft_packets);
+  }
+  if (lifetimes.hard_packets != 0) {
+    life.sequence_last = std::min(life.sequence_last, lifetimes.hard_packets);
+  }
+  if (lifetimes.soft_bytes != 0) life.soft_bytes = lifetimes.soft_bytes;
+  if (lifetimes.hard_bytes != 0) life.hard_bytes = lifetimes.hard_bytes;
+  return std::make_unique<const OutboundLife>(life);
+}
 
 // The highest bit that is set below `limit` in an array of words; -1: none.
 int HighestBelow(const std::array<std::atomic<uint64_t>, 3>& words, int limit) {
@@ -136,7 +153,10 @@ void OutboundSad::Publish(const SaHandle& sa) {
   // First the SA, then what leads to it.
   sas_[static_cast<uint32_t>(sa.slot)].active_generation.store(sa.generation,
                                                                std::memory_order_release);
-  for (uint32_t i = 0; i < record.node_count; ++i) LinkNode(record.nodes[i]);
+  for (uint32_t i = 0; i < record.node_count; ++i) {
+    LinkNode(record.nodes[i]);
+    Supersede(record.nodes[i]);
+  }
   if (HasFlows(sas_[static_cast<uint32_t>(sa.slot)])) with_flows_.fetch_add(1);
 }
 
@@ -187,19 +207,10 @@ absl::Status OutboundSad::Write(SlotId slot, const OutboundSaParameters& paramet
   sa.selectors = record.selectors.get();
   sa.iv_secret = RandomNumber<uint64_t>();
   WriteOuterHeader(sa, parameters.local_endpoint, parameters.remote_endpoint);
-  // RFC 4303, 3.3.3: the counter never cycles. Rekeying starts at three quarters of it.
-  sa.sequence_last = parameters.suite.esn ? UINT64_MAX - 1 : kSequenceMax32;
   sa.sequence_next.store(1, std::memory_order_relaxed);
-  sa.soft_sequence = sa.sequence_last / 4 * 3;
-  const SaLifetimes& lifetimes = parameters.lifetimes;
-  if (lifetimes.soft_packets != 0) {
-    sa.soft_sequence = std::min(sa.soft_sequence, lifetimes.soft_packets);
-  }
-  sa.soft_bytes = lifetimes.soft_bytes == 0 ? UINT64_MAX : lifetimes.soft_bytes;
-  if (lifetimes.hard_packets != 0) {
-    sa.sequence_last = std::min(sa.sequence_last, lifetimes.hard_packets);
-  }
-  sa.hard_bytes = lifetimes.hard_bytes == 0 ? UINT64_MAX : lifetimes.hard_bytes;
+  record.life = LifeFrom(sa, parameters.lifetimes);
+  sa.life = record.life.get();
+  SetChecks(sa);
   if (parameters.then.has_value()) {
     sa.then_slot_plus_one = static_cast<uint32_t>(parameters.then->slot) + 1;
     sa.then_generation = static_cast<uint16_t>(parameters.then->generation);
@@ -221,6 +232,7 @@ void OutboundSad::Clear(SlotId slot) {
   crypto_.FreeSession(record.session);
   record.session = {};
   record.selectors.reset();
+  record.life.reset();
   record.nodes.reset();
   record.node_count = 0;
   const auto [first, last] = by_spi_.equal_range(record.spi.value);
@@ -229,9 +241,10 @@ void OutboundSad::Clear(SlotId slot) {
     by_spi_.erase(at);
     break;
   }
-  // Everything but active_generation, which workers read at any time and its owner has cleared.
-  static_assert(offsetof(OutboundSa, active_generation) == 0);
-  constexpr size_t kKept = sizeof(OutboundSa::active_generation);
+  // Everything but active_generation, which workers read at any time and its owner has cleared, and
+  // the version, which goes on counting.
+  static_assert(offsetof(OutboundSa, active_generation) == 0 && offsetof(OutboundSa, version) == 4);
+  constexpr size_t kKept = 8;
   WipeMemory(reinterpret_cast<std::byte*>(&sas_[static_cast<uint32_t>(slot)]) + kKept,
              sizeof(OutboundSa) - kKept);
 }
@@ -298,6 +311,7 @@ void OutboundSad::MarkRemoved(const SaHandle& sa) {
   SEKISHO_CHECK(CheckInstalled(sa).ok());
   SlotRecord& record = records_[static_cast<uint32_t>(sa.slot)];
   for (uint32_t i = 0; i < record.node_count; ++i) UnlinkNode(record.nodes[i]);
+  NextVersion(sas_[static_cast<uint32_t>(sa.slot)]);
   if (HasFlows(sas_[static_cast<uint32_t>(sa.slot)])) with_flows_.fetch_sub(1);
   record.unlinked_at = quiescence_.Advance();
   record.state = SlotState::kRemoved;
@@ -337,10 +351,10 @@ absl::StatusOr<SaCounters> OutboundSad::Counters(const SaHandle& sa) const {
   const SlotRecord* record = Record(sa);
   if (record == nullptr) return absl::NotFoundError("sad: no such outbound SA");
   const OutboundSa& slot = sas_[static_cast<uint32_t>(sa.slot)];
-  return SaCounters{.packets = slot.packets.Get(),
+  return SaCounters{.packets = slot.packets(),
                     .bytes = slot.bytes.Get(),
                     .dropped = slot.dropped.Get(),
-                    .sequence = slot.sequence_next.load(std::memory_order_relaxed) - 1};
+                    .sequence = slot.packets()};
 }
 
 // --- Worker --------------------------------------------------------------------------------------
@@ -383,6 +397,7 @@ bool OutboundSad::SetPathMtu(SlotId slot, uint32_t generation, uint16_t mtu, uin
     return false;
   }
   sas_[index].path_mtu = mtu;
+  sas_[index].adjacency = {};
   sas_[index].path_mtu_until = static_cast<uint32_t>(until_tsc >> kPathMtuShift);
   return true;
 }
@@ -428,6 +443,24 @@ void OutboundSad::UnlinkNode(Node& node) {
   node.linked_by->store(next, std::memory_order_release);
   if (next != nullptr) next->linked_by = node.linked_by;
   CountLength(node.key, -1);
+}
+
+// Slow path. What stands under the same prefix, or a shorter one that holds it, gives way to the
+// new node where that takes the packet. Longer prefixes come before it as ever.
+void OutboundSad::Supersede(const Node& newer) {
+  const Lengths& lengths = lengths_[FamilyIndex(newer.key.family)];
+  for (int length = newer.key.length; length >= 0; length = HighestBelow(lengths.in_use, length)) {
+    const auto bits = static_cast<uint8_t>(length);
+    const Key key{Masked(newer.key.address, newer.key.family, bits), newer.key.family, bits};
+    for (const Node* node = buckets_[BucketOf(key)].load(std::memory_order_relaxed);
+         node != nullptr; node = node->next.load(std::memory_order_relaxed)) {
+      if (node->key == key && node->sa != newer.sa) NextVersion(*node->sa);
+    }
+  }
+}
+
+void OutboundSad::NextVersion(OutboundSa& sa) {
+  sa.version.store(sa.version.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
 void OutboundSad::CountLength(const Key& key, int change) {

@@ -9,6 +9,7 @@
 
 #include "fastpath/checksum.h"
 #include "fastpath/ip_header.h"
+#include "fastpath/martian.h"
 #include "fastpath/mbuf.h"
 
 namespace sekisho::fastpath {
@@ -29,36 +30,6 @@ bool Fail(PacketContext& context, DropReason reason) {
 
 DropReason Malformed(const PacketContext& context) {
   return context.family == 4 ? DropReason::kIpv4Malformed : DropReason::kIpv6Malformed;
-}
-
-// RFC 1122, 3.2.1.3 and RFC 6890: what may not stand in a header on a wire.
-bool IsMartianV4(uint32_t source, uint32_t destination) {
-  const auto never = [](uint32_t address) { return address >> 24 == 0 || address >> 24 == 127; };
-  const bool source_bad = never(source) || source >> 28 >= 0xe;
-  const bool destination_bad =
-      never(destination) || (destination >> 28 == 0xf && destination != 0xffffffff);
-  return source_bad || destination_bad || source == destination;
-}
-
-bool IsLoopbackOrMapped(const uint8_t* address) {
-  static constexpr uint8_t kZeros[15] = {};
-  if (std::memcmp(address, kZeros, 10) != 0) return false;
-  if (address[10] == 0xff && address[11] == 0xff) return true;  // ::ffff:0:0/96
-  return std::memcmp(address + 10, kZeros, 5) == 0 && address[15] == 1;
-}
-
-bool IsUnspecified(const uint8_t* address) {
-  static constexpr uint8_t kZeros[16] = {};
-  return std::memcmp(address, kZeros, 16) == 0;
-}
-
-bool IsMartianV6(const uint8_t* source, const uint8_t* destination) {
-  // A host that looks for a duplicate of its address has no source yet (RFC 4862, 5.4.2): it may
-  // send to a multicast group, and to nothing else.
-  if (IsUnspecified(source)) return destination[0] != 0xff;
-  if (source[0] == 0xff || IsLoopbackOrMapped(source)) return true;
-  if (IsUnspecified(destination) || IsLoopbackOrMapped(destination)) return true;
-  return std::memcmp(source, destination, 16) == 0;
 }
 
 // `rest`: the upper-layer header and what follows.

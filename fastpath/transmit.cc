@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "fastpath/adjacency.h"
 #include "fastpath/checksum_offload.h"
 #include "fastpath/dispose.h"
 #include "fastpath/fragment.h"
@@ -43,7 +44,10 @@ void SendToNeighbour(Worker& worker, rte_mbuf* mbuf, const NextHop& hop) {
       hop.gateway.has_value() ? *hop.gateway : DestinationOf(mbuf, ContextOf(mbuf));
   Neighbour* neighbour = worker.neighbours.FindOrAdd(hop.port, address);
   if (neighbour == nullptr) return Drop(worker, mbuf, DropReason::kNeighbourQueueFull);
-  if (neighbour->resolved) return SendTo(worker, hop.port, neighbour->mac, mbuf);
+  if (neighbour->resolved) {
+    NoteAdjacency(worker, mbuf, hop.port, *neighbour);
+    return SendTo(worker, hop.port, neighbour->mac, mbuf);
+  }
   Wait(worker, hop.port, address, *neighbour, mbuf);
 }
 
@@ -149,7 +153,7 @@ void Deliver(Worker& worker, Burst burst) {
   }
 }
 
-void SendTo(Worker& worker, PortId port, const MacAddress& mac, rte_mbuf* mbuf) {
+void SendToSlowly(Worker& worker, PortId port, const MacAddress& mac, rte_mbuf* mbuf) {
   if (ContextOf(mbuf).checksum_due) FinishChecksum(PortAt(worker, port), mbuf);
   const bool v4 = ContextOf(mbuf).family == 4;
   auto* ethernet =
@@ -225,6 +229,7 @@ void ForgetNeighbour(Worker& worker, const DownMessage::Neighbour& message) {
     Drop(worker, neighbour->pending[i], DropReason::kNeighbourUnresolved);
   }
   worker.neighbours.Remove(message.port, message.address);
+  ForgetAdjacencies(worker);
 }
 
 }  // namespace sekisho::fastpath

@@ -12,9 +12,12 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 
 #include "common/messages.h"
 #include "fastpath/counter.h"
+#include "fastpath/decision_cache.h"
+#include "fastpath/destination_cache.h"
 #include "fastpath/esp_worker.h"
 #include "fastpath/fast_path.h"
 #include "fastpath/flow_table.h"
@@ -50,10 +53,18 @@ struct WorkerPort {
   bool offloaded = false;         // and one of `waiting` has some of that for it to do
   bool reverse_path = false;
   MacAddress mac = {};
+  uint64_t mac_raw = 0;        // the same, as the first six bytes of a frame are loaded
   bool link_down = false;      // sampled with the housekeeping, not per packet
   uint16_t waiting_count = 0;  // frames collected for the next rte_eth_tx_burst
   std::array<rte_mbuf*, kTransmitBufferMax> waiting;
   Counter received_packets, received_bytes, sent_packets, sent_bytes;
+
+  // For how many more frames is there room in `waiting`, that want no tag and go by our queue? The
+  // last place is left to SendFrame(), which then makes room.
+  uint16_t plain_room() const {
+    if (queue == kNoQueue || vlan != 0) return 0;
+    return static_cast<uint16_t>(kTransmitBufferMax - 1 - waiting_count);
+  }
 };
 
 // A MAC address that any worker may learn and all use: the last to write is right.
@@ -95,6 +106,7 @@ struct HandOver {
 struct WorkerCounters {
   Counter received, made_here, sent, delivered, punted, consumed, held;  // see Accounting
   Counter handed_over, taken_over;                                       // packets; see HandOver
+  Counter recalled;                                                      // packets; recall.h
   Counter rounds, busy_rounds;
   std::array<std::array<Counter, kDropReasons>, kPortsMax + 1> drops;  // by port in, then reason
 };
@@ -112,6 +124,7 @@ struct Worker {
   const TablesSlots* tables_slots = nullptr;
   rte_mempool* packets = nullptr;        // ordinary buffers
   rte_mempool* large_packets = nullptr;  // for packets larger than a frame
+  uint16_t outside_mtu = UINT16_MAX;     // the smallest of the outside ports'
   SharedMac* host_mac = nullptr;         // of the host's own stack; shared by all workers
   rte_ring* down = nullptr;              // DownMessage; slow path -> worker
   rte_ring* up = nullptr;                // UpMessage; worker -> slow path
@@ -129,6 +142,9 @@ struct Worker {
   // The way to this machine's own stack; port kNoPort without a host port.
   NextHop host = {kNoPort, {}};
   NeighbourTable neighbours;
+  std::unique_ptr<DestinationCache> destinations;
+  DecisionCache<FlowId4> known4;  // recall.h
+  DecisionCache<FlowId6> known6;
   ReassemblyTable reassembly;
   HandOver hand_over;
   Budgets budgets;

@@ -36,8 +36,6 @@ void ParseOuter(rte_mbuf* mbuf) {
   PacketContext& context = ContextOf(mbuf);
   SEKISHO_CHECK(ParseIp(mbuf, context));
   context.kind = context.protocol == IPPROTO_UDP ? PacketKind::kEspInUdp : PacketKind::kEsp;
-  context.outer_local = {DestinationOf(mbuf, context), context.destination_port};
-  context.outer_remote = {SourceOf(mbuf, context), context.source_port};
 }
 
 // Both directions take the same values.

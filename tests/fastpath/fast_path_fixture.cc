@@ -81,6 +81,7 @@ Gateway::Gateway(const Options& options) {
                             .mtu = options.mtu});
   }
   config.flows_max = options.flows_max;
+  config.decisions_max = options.decisions_max;
   for (uint32_t i = 1; i <= options.workers; ++i) config.worker_lcores.push_back(i);
   config.crypto_devices = options.crypto_devices;
   config.inbound_sas_max = options.sas_max;
