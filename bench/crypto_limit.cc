@@ -181,7 +181,9 @@ absl::StatusOr<std::unique_ptr<CryptoLimit>> CryptoLimit::Create(
   SessionPtr session(made);
   std::vector<Packet> packets = MakePackets(suite, encrypted_bytes);
   switch (made->call) {
-    case IpsecMbCall::kGcm:
+    case IpsecMbCall::kGcm128:
+    case IpsecMbCall::kGcm192:
+    case IpsecMbCall::kGcm256:
       return std::make_unique<GcmLimit>(std::move(manager), std::move(session), std::move(packets));
     case IpsecMbCall::kGmac:
       return std::make_unique<GmacLimit>(std::move(manager), std::move(session),

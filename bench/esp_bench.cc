@@ -107,7 +107,7 @@ void BM_EspDecapsulate(benchmark::State& state) {
   for (rte_mbuf* mbuf : burst.mbufs) {
     PacketContext& context = ContextOf(mbuf);
     context.kind = PacketKind::kEspInUdp;
-    context.outer_remote = sa->remote;
+    context.source_port = sa->remote.port;
   }
   burst.Save();
   uint64_t cycles = 0;

@@ -359,7 +359,7 @@ absl::StatusOr<std::vector<Row>> RowsOf(const Options& options) {
 
 MemoryNeed MemoryOf(const std::vector<Row>& rows, PortKind port) {
   // Of a pair of SAs: two slots, two sessions, and a third of each at the far end.
-  constexpr uint64_t kEalBytesPerSa = 5600, kOtherBytesPerSa = 3200;
+  constexpr uint64_t kEalBytesPerSa = 5900, kOtherBytesPerSa = 3200;
   constexpr uint64_t kFixedMb = 256, kJumboMb = 160;
   MemoryNeed need;
   for (const Row& row : rows) {

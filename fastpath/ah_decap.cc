@@ -54,10 +54,10 @@ DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
   KeepHeaders(mbuf, offset);
   if (!ZeroMutableFields({DataOf(mbuf), offset})) return DropReason::kAhMalformed;
   uint8_t* icv = ah + kAhHeaderBytes + sa.layout.iv_bytes;
-  static_assert(sizeof(priv.aad) >= 32, "the longest ICV");
-  std::memcpy(priv.aad, icv, sa.layout.icv_bytes);
+  static_assert(sizeof(priv.icv) >= 32, "the longest ICV");
+  std::memcpy(priv.icv, icv, sa.layout.icv_bytes);
   std::memset(icv, 0, sa.layout.icv_bytes);
-  return AhJob(sa.layout, sa.session, mbuf, offset, context.sequence, priv.aad, job)
+  return AhJob(sa.layout, sa.session, mbuf, offset, context.sequence, priv.icv, job)
              ? DropReason::kNone
              : DropReason::kAhNoRoom;
 }
@@ -69,7 +69,7 @@ void PrefetchSas(const EspWorker& worker, Burst burst, Be32* spis) {
     spis[i] = Be32();
     if (burst[i]->data_len < offset + kAhHeaderBytes) continue;
     std::memcpy(&spis[i], DataOf(burst[i]) + offset + 4, sizeof(Be32));
-    worker.inbound->Prefetch(spis[i]);
+    worker.inbound->Prefetch(spis[i], LoadBigEndian<uint32_t>(DataOf(burst[i]) + offset + 8));
   }
 }
 
@@ -168,7 +168,6 @@ DropReason FinishAh(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
   const bool fresh = sa.window.Check(context.sequence);
   if (!fresh && sa.anti_replay) return DropReason::kAhReplayed;
   if (fresh) sa.window.Commit(context.sequence);
-  sa.highest.Set(sa.window.top());
   const DropReason reason = TakeOff(sa, mbuf);
   if (reason != DropReason::kNone) return reason;
   if (sa.only_around_esp && context.protocol != IPPROTO_ESP) return DropReason::kIpsecLayerMissing;

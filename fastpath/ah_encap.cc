@@ -60,7 +60,7 @@ DropReason Encapsulate(EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, Crypto
   const size_t ah_bytes = AhBytes(sa.layout, sa.layout.outer_family);
   const size_t offset = sa.layout.transport ? clear.bytes : size_t{sa.outer_bytes};
   const size_t added = ah_bytes + (sa.layout.transport ? 0 : offset);
-  if (rte_pktmbuf_headroom(mbuf) < added + offset || inner_bytes + added > UINT16_MAX ||
+  if (!HasRoomToKeep(mbuf, offset, added) || inner_bytes + added > UINT16_MAX ||
       rte_pktmbuf_tailroom(mbuf) < kAhEsnBytes) [[unlikely]] {
     return DropReason::kAhNoRoom;
   }
@@ -80,9 +80,10 @@ DropReason Encapsulate(EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, Crypto
   if (!ZeroMutableFields({DataOf(mbuf), place.offset}) ||
       !AhJob(sa.layout, sa.session, mbuf, place.offset, sequence,
              ah + kAhHeaderBytes + sa.layout.iv_bytes, job)) {
+    sa.PutBackSequence(sequence);
     return DropReason::kAhMalformed;
   }
-  CountSent(worker, sa, sequence, inner_bytes);
+  sa.bytes.Add(inner_bytes);
   return DropReason::kNone;
 }
 

@@ -45,9 +45,9 @@ enum class CryptoKind : uint8_t {
 // AH is kIntegrity over the whole packet, with a session of a suite without encryption: the caller
 // zeroes the mutable fields and the ICV in the packet first, and puts the mutable ones back after
 // Collect(). Outbound `icv` points to where the zeros stand: it is written when the range was read.
-// Inbound it points to a copy of the ICV that came; PacketPrivate::aad has room for one, as this
-// kind has no use for it. With GMAC PacketPrivate::iv is the nonce, salt and the packet's IV (RFC
-// 4543, 3.2); the IV in the packet is inside the range and not zeroed.
+// Inbound it points to a copy of the ICV that came, for which PacketPrivate::icv has room. With
+// GMAC PacketPrivate::iv is the nonce, salt and the packet's IV (RFC 4543, 3.2); the IV in the
+// packet is inside the range and not zeroed.
 struct CryptoJob {
   rte_mbuf* mbuf;
   CryptoSession session;
@@ -55,6 +55,8 @@ struct CryptoJob {
   uint32_t auth_offset, auth_bytes;      // not with kAead
   uint8_t* icv;                          // made there, or compared with what is there
   CryptoKind kind;
+  uint8_t icv_bytes;
+  uint8_t aad_bytes;  // of PacketPrivate::aad; 0 unless kAead
 };
 
 class CryptoBackend {

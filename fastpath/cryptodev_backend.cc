@@ -24,19 +24,18 @@ using Operation = decltype(PacketPrivate::crypto);
 static_assert(offsetof(Operation, sym) == sizeof(rte_crypto_op),
               "a symmetric operation follows its rte_crypto_op");
 
-constexpr uint16_t kIvOffset = offsetof(PacketPrivate, iv) - offsetof(PacketPrivate, crypto);
+constexpr uint16_t kIvOffset = offsetof(Operation, iv);
 
 uint16_t AadBytes(const IpsecSuite& suite) { return suite.esn ? 12 : 8; }
 
 // For CCM the device wants the nonce behind one byte of its own, and the additional data behind 18
-// (rte_crypto_sym.h). The rest of PacketPrivate::iv and ::aad is padding, which is its own too.
+// (rte_crypto_sym.h). The rest of Operation::iv and ::aad is padding, which is its own too.
 constexpr uint8_t kCcmSession = 1;  // CryptoSession::detail
 constexpr size_t kCcmNonceBytes = 11;
 constexpr size_t kCcmNonceAt = 1;
 constexpr size_t kCcmAadAt = 18;
 constexpr size_t kCcmAadMax = 12;
-static_assert(sizeof(PacketPrivate::iv) == 16 && sizeof(PacketPrivate::aad) == 32 &&
-              kCcmAadAt + kCcmAadMax <= sizeof(PacketPrivate::aad));
+static_assert(kCcmAadAt + kCcmAadMax <= sizeof(Operation::aad));
 
 bool IsCcm(EncryptionId id) {
   return id == EncryptionId::kAesCcm8 || id == EncryptionId::kAesCcm12 ||
@@ -209,9 +208,15 @@ rte_iova_t IovaOf(const rte_mbuf* mbuf, const void* at) {
   return rte_mbuf_iova_get(mbuf) - static_cast<rte_iova_t>(from - static_cast<const uint8_t*>(at));
 }
 
-void RearrangeForCcm(PacketPrivate& priv) {
-  std::memmove(priv.iv + kCcmNonceAt, priv.iv, kCcmNonceBytes);
-  std::memmove(priv.aad + kCcmAadAt, priv.aad, kCcmAadMax);
+// Devices find an IV by its distance behind the operation.
+void CopyIvAndAad(PacketPrivate& priv, bool ccm) {
+  if (ccm) {
+    std::memcpy(priv.crypto.iv + kCcmNonceAt, priv.iv, kCcmNonceBytes);
+    std::memcpy(priv.crypto.aad + kCcmAadAt, priv.aad, kCcmAadMax);
+  } else {
+    std::memcpy(priv.crypto.iv, priv.iv, sizeof(priv.iv));
+    std::memcpy(priv.crypto.aad, priv.aad, sizeof(priv.aad));
+  }
 }
 
 // Writes the operation of a packet; what a device changed in it last time too.
@@ -229,9 +234,9 @@ void WriteOperation(const CryptoJob& job) {
   sym.m_src = job.mbuf;
   sym.m_dst = nullptr;
   sym.session = job.session.handle;
+  CopyIvAndAad(priv, job.session.detail == kCcmSession);
   if (job.kind == CryptoKind::kAead) {
-    uint8_t* aad = priv.aad;
-    if (job.session.detail == kCcmSession) RearrangeForCcm(priv);
+    uint8_t* aad = priv.crypto.aad;
     sym.aead.data = {job.cipher_offset, job.cipher_bytes};
     sym.aead.digest = {job.icv, IovaOf(job.mbuf, job.icv)};
     sym.aead.aad = {aad, IovaOf(job.mbuf, aad)};

@@ -92,6 +92,7 @@ namespace sekisho::fastpath {
     "too many packets wait for the next hop's address")                                           \
   X(kTooBig, "too-big", "larger than the way out allows; the sender was told the MTU")            \
   X(kTransmitFull, "transmit-full", "the port's transmit queue is full")                          \
+  X(kTransmitRefused, "transmit-refused", "the port cannot do what a packet would leave to it")   \
   X(kPortDown, "port-down", "the port out has no link")                                           \
   X(kHandOverFull, "hand-over-full", "for another worker, which does not keep up")                \
   X(kNoMbuf, "no-mbuf", "no packet buffer free")                                                  \

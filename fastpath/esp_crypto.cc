@@ -2,13 +2,9 @@
 
 #include <cstring>
 
-#include "fastpath/esp_trailer.h"
-#include "fastpath/mbuf.h"
-
 namespace sekisho::fastpath {
 namespace {
 
-constexpr size_t kSaltedIvBytes = 8;
 constexpr size_t kCcmSaltBytes = 3;
 
 // SPI and sequence number, with its high half between them where ESN (RFC 4106, 5; RFC 4309, 5;
@@ -20,6 +16,11 @@ void WriteAad(const EspLayout& layout, const uint8_t* esp, uint64_t sequence, Pa
   } else {
     std::memcpy(priv.aad + 4, esp + 4, 4);
   }
+}
+
+uint8_t AadBytes(const EspLayout& layout) {
+  if (layout.kind != CryptoKind::kAead) return 0;
+  return static_cast<uint8_t>(kEspHeaderBytes + (layout.esn ? kEsnBytes : 0));
 }
 
 // Salt and explicit IV: a nonce (RFC 4106, 4; RFC 4309, 4; RFC 4543, 3.2; RFC 7634, 2), and with
@@ -66,11 +67,6 @@ struct Displaced {
 };
 static_assert(sizeof(Displaced) <= sizeof(PacketPrivate::aad));
 
-bool DisplacesSpi(const EspLayout& layout) {
-  return layout.esn && layout.kind == CryptoKind::kIntegrity &&
-         layout.nonce == NonceForm::kSaltAndIv;
-}
-
 void InsertEsn(uint64_t sequence, size_t esp, PacketPrivate& priv, CryptoJob& job) {
   uint8_t* header = DataOf(job.mbuf) + esp;
   Displaced displaced = {.bytes = {}, .esp = static_cast<uint16_t>(esp)};
@@ -84,8 +80,8 @@ void InsertEsn(uint64_t sequence, size_t esp, PacketPrivate& priv, CryptoJob& jo
 
 }  // namespace
 
-CryptoJob EncryptJob(const OutboundSa& sa, rte_mbuf* mbuf, size_t esp, size_t encrypted,
-                     uint64_t sequence) {
+void EncryptJobOf(const OutboundSa& sa, rte_mbuf* mbuf, size_t esp, size_t encrypted,
+                  uint64_t sequence, CryptoJob& job) {
   const EspLayout& layout = sa.layout;
   PacketPrivate& priv = PrivateOf(mbuf);
   uint8_t* header = DataOf(mbuf) + esp;
@@ -94,14 +90,16 @@ CryptoJob EncryptJob(const OutboundSa& sa, rte_mbuf* mbuf, size_t esp, size_t en
   const bool iv_is_encrypted = layout.nonce == NonceForm::kRandom;
   const size_t cipher = esp + kEspHeaderBytes + (iv_is_encrypted ? 0 : layout.iv_bytes);
   const size_t icv = esp + kEspHeaderBytes + layout.iv_bytes + encrypted;
-  CryptoJob job = {.mbuf = mbuf,
-                   .session = sa.session,
-                   .cipher_offset = static_cast<uint32_t>(cipher),
-                   .cipher_bytes = static_cast<uint32_t>(icv - cipher),
-                   .auth_offset = static_cast<uint32_t>(esp),
-                   .auth_bytes = static_cast<uint32_t>(icv - esp),
-                   .icv = DataOf(mbuf) + icv,
-                   .kind = layout.kind};
+  job = {.mbuf = mbuf,
+         .session = sa.session,
+         .cipher_offset = static_cast<uint32_t>(cipher),
+         .cipher_bytes = static_cast<uint32_t>(icv - cipher),
+         .auth_offset = static_cast<uint32_t>(esp),
+         .auth_bytes = static_cast<uint32_t>(icv - esp),
+         .icv = DataOf(mbuf) + icv,
+         .kind = layout.kind,
+         .icv_bytes = layout.icv_bytes,
+         .aad_bytes = AadBytes(layout)};
   if (iv_is_encrypted) {
     std::memset(priv.iv, 0, sizeof(priv.iv));
   } else if (layout.iv_bytes != 0) {
@@ -116,11 +114,10 @@ CryptoJob EncryptJob(const OutboundSa& sa, rte_mbuf* mbuf, size_t esp, size_t en
     // shorter.
     AppendEsn(sequence, job, job.icv);
   }
-  return job;
 }
 
-bool DecryptJob(const InboundSa& sa, rte_mbuf* mbuf, size_t esp, size_t encrypted,
-                uint64_t sequence, CryptoJob& job) {
+bool DecryptJobOf(const InboundSa& sa, rte_mbuf* mbuf, size_t esp, size_t encrypted,
+                  uint64_t sequence, CryptoJob& job) {
   const EspLayout& layout = sa.layout;
   PacketPrivate& priv = PrivateOf(mbuf);
   const uint8_t* header = DataOf(mbuf) + esp;
@@ -133,7 +130,9 @@ bool DecryptJob(const InboundSa& sa, rte_mbuf* mbuf, size_t esp, size_t encrypte
          .auth_offset = static_cast<uint32_t>(esp),
          .auth_bytes = static_cast<uint32_t>(cipher - esp + encrypted),
          .icv = DataOf(mbuf) + cipher + encrypted,
-         .kind = layout.kind};
+         .kind = layout.kind,
+         .icv_bytes = layout.icv_bytes,
+         .aad_bytes = AadBytes(layout)};
   if (layout.nonce == NonceForm::kRandom) {
     std::memcpy(priv.iv, iv, layout.iv_bytes);
   } else if (layout.iv_bytes != 0) {
@@ -156,8 +155,7 @@ bool DecryptJob(const InboundSa& sa, rte_mbuf* mbuf, size_t esp, size_t encrypte
   return true;
 }
 
-void RestoreHeaders(const EspLayout& layout, rte_mbuf* mbuf) {
-  if (!DisplacesSpi(layout)) return;
+void PutBackSpi(rte_mbuf* mbuf) {
   Displaced displaced;
   std::memcpy(&displaced, PrivateOf(mbuf).aad, sizeof(displaced));
   uint8_t* header = DataOf(mbuf) + displaced.esp;

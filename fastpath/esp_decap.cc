@@ -11,13 +11,13 @@
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
+#include "fastpath/plain_ip.h"
 #include "fastpath/sa_life.h"
 #include "fastpath/transport_header.h"
 
 namespace sekisho::fastpath {
 namespace {
 
-constexpr uint8_t kEcnMask = 3;
 constexpr uint8_t kEcnEct1 = 1;
 constexpr uint8_t kEcnEct0 = 2;
 constexpr uint8_t kEcnCe = 3;
@@ -36,8 +36,9 @@ ByteSpan DestinationBytes(rte_mbuf* mbuf, uint8_t family) {
 
 bool SameDestination(const InboundSa& sa, rte_mbuf* mbuf, uint8_t family) {
   if (sa.layout.outer_family != family) return false;
-  const ByteSpan destination = DestinationBytes(mbuf, family);
-  return std::memcmp(destination.data(), sa.local_address, destination.size()) == 0;
+  const uint8_t* destination = DestinationBytes(mbuf, family).data();
+  return family == 4 ? std::memcmp(destination, sa.local_address, 4) == 0
+                     : std::memcmp(destination, sa.local_address, 16) == 0;
 }
 
 // Bytes that are encrypted, between IV and ICV; 0 where the packet cannot be this SA's.
@@ -79,8 +80,9 @@ void PrefetchSas(const EspWorker& worker, Burst burst, Be32* spis) {
     const size_t offset = EspOffset(ContextOf(mbuf));
     spis[i] = Be32();
     if (mbuf->data_len < offset + kEspHeaderBytes) continue;
-    std::memcpy(&spis[i], DataOf(mbuf) + offset, sizeof(Be32));
-    worker.inbound->Prefetch(spis[i]);
+    const uint8_t* esp = DataOf(mbuf) + offset;
+    std::memcpy(&spis[i], esp, sizeof(Be32));
+    worker.inbound->Prefetch(spis[i], LoadBigEndian<uint32_t>(esp + 4));
   }
 }
 
@@ -90,7 +92,6 @@ void FindSas(const EspWorker& worker, Burst burst, const Be32* spis) {
     InboundSa* sa = worker.inbound->Find(spis[i], IpsecProtocol::kEsp,
                                          DestinationBytes(burst[i], context.family));
     context.inbound_sa = sa;
-    if (sa != nullptr) rte_prefetch0(&sa->window);
   }
 }
 
@@ -108,8 +109,7 @@ DropReason StripTrailer(const EspLayout& layout, rte_mbuf* mbuf, size_t front,
   const uint8_t* end = DataOf(mbuf) + front + payload;
   const size_t padding = end[-2];
   next_header = end[-1];
-  if (padding + kEspTrailerBytes > payload ||
-      std::memcmp(end - kEspTrailerBytes - padding, kEspPadding.data(), padding) != 0) {
+  if (padding + kEspTrailerBytes > payload || !IsPadding(end - kEspTrailerBytes, padding)) {
     return DropReason::kEspPadding;
   }
   TrimTo(mbuf, front + payload - kEspTrailerBytes - padding);
@@ -128,20 +128,20 @@ void RestoreHeader(rte_mbuf* mbuf, size_t front, uint8_t next_header) {
 
 void SetEcn(uint8_t* header, uint8_t ecn) {
   if (header[0] >> 4 == 4) {
-    header[1] = static_cast<uint8_t>((header[1] & ~kEcnMask) | ecn);
+    header[1] = static_cast<uint8_t>((header[1] & ~kEcnBits) | ecn);
     auto* ipv4 = reinterpret_cast<rte_ipv4_hdr*>(header);
     ipv4->hdr_checksum = 0;
     ipv4->hdr_checksum = rte_ipv4_cksum(ipv4);
   } else {
-    header[1] = static_cast<uint8_t>((header[1] & ~(kEcnMask << 4)) | ecn << 4);
+    header[1] = static_cast<uint8_t>((header[1] & ~(kEcnBits << 4)) | ecn << 4);
   }
 }
 
 // RFC 6040, 4.2, figure 4. Requires: a parsed inner packet.
 DropReason PropagateEcn(uint8_t outer, rte_mbuf* mbuf) {
   uint8_t* header = DataOf(mbuf);
-  const uint8_t inner = TrafficClass(header) & kEcnMask;
-  outer &= kEcnMask;
+  const uint8_t inner = TrafficClass(header) & kEcnBits;
+  outer &= kEcnBits;
   if (outer == kEcnCe && inner == 0) return DropReason::kEspCongestion;
   if ((outer == kEcnCe && inner != kEcnCe) || (outer == kEcnEct1 && inner == kEcnEct0)) {
     SetEcn(header, outer);
@@ -180,19 +180,30 @@ DropReason Unwrap(const InboundSa& sa, rte_mbuf* mbuf) {
   return CheckTunnelled(sa, mbuf, next_header, outer);
 }
 
+// Requires: the outer header still stands in front.
+bool CameFromElsewhere(const InboundSa& sa, rte_mbuf* mbuf) {
+  const PacketContext& context = ContextOf(mbuf);
+  const uint8_t* before = sa.remote.address.bytes().data();
+  const uint8_t* ip = DataOf(mbuf);
+  return context.source_port != sa.remote.port || sa.layout.outer_family != context.family ||
+         (context.family == 4 ? std::memcmp(ip + 12, before, 4) != 0
+                              : std::memcmp(ip + 8, before, 16) != 0);
+}
+
 // The newest authenticated packet of the SA came from somewhere else (RFC 3948, 3; RFC 7296, 2.23):
 // tells the slow path, once per place and not too often.
-[[gnu::cold]] void ReportMove(EspWorker& worker, InboundSa& sa, const PacketContext& context) {
+[[gnu::cold]] void ReportMove(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
+  const PacketContext& context = ContextOf(mbuf);
   if (worker.now_tsc < sa.move_quiet_until) return;
   UpMessage message;
   message.kind = UpMessage::Kind::kPeerMoved;
   message.worker = worker.id;
   message.peer_moved = {.slot = sa.slot,
                         .generation = sa.generation,
-                        .local = context.outer_local,
-                        .remote = context.outer_remote};
+                        .local = {DestinationOf(mbuf, context), context.destination_port},
+                        .remote = {SourceOf(mbuf, context), context.source_port}};
   if (!worker.up.Add(message)) return;
-  sa.remote = context.outer_remote;
+  sa.remote = message.peer_moved.remote;
   sa.move_quiet_until = worker.now_tsc + worker.move_quiet_tsc;
 }
 
@@ -204,9 +215,8 @@ DropReason Finish(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
   if (!fresh && sa.anti_replay) return DropReason::kEspReplayed;
   const bool newest = context.sequence > sa.window.top();
   if (fresh) sa.window.Commit(context.sequence);
-  sa.highest.Set(sa.window.top());
-  if (newest && sa.layout.udp_encapsulation && context.outer_remote != sa.remote) [[unlikely]] {
-    ReportMove(worker, sa, context);
+  if (newest && sa.layout.udp_encapsulation && CameFromElsewhere(sa, mbuf)) [[unlikely]] {
+    ReportMove(worker, sa, mbuf);
   }
   if (const DropReason reason = Unwrap(sa, mbuf); reason != DropReason::kNone) return reason;
   context.within = 0;
@@ -222,6 +232,15 @@ DropReason CheckTunnelled(const InboundSa& sa, rte_mbuf* mbuf, uint8_t next_head
   }
   const uint8_t version = next_header == kNextHeaderIpv4 ? 4 : 6;
   PacketContext& context = ContextOf(mbuf);
+  if (version == 4 && ParsePlainIpv4(mbuf, context)) {
+    const uint8_t* ip = DataOf(mbuf);
+    if (!sa.plain_selectors.Contains(LoadBigEndian<uint32_t>(ip + 16),
+                                     LoadBigEndian<uint32_t>(ip + 12)) &&
+        !sa.selectors->Contains(InboundSelectors(mbuf))) {
+      return DropReason::kEspSelectors;
+    }
+    return PropagateEcn(outer_class, mbuf);
+  }
   if (mbuf->data_len == 0 || DataOf(mbuf)[0] >> 4 != version || !ParseIp(mbuf, context)) {
     return DropReason::kEspInnerMalformed;
   }

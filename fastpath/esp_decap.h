@@ -11,14 +11,14 @@
 namespace sekisho::fastpath {
 
 // Takes packets of kind kEsp or kEspInUdp. Reads kind, l4_offset (of ESP for kEsp, of UDP for
-// kEspInUdp), family, outer_local, outer_remote; the data ends where the IP packet ends. Sets
+// kEspInUdp), family; the data ends where the IP packet ends. Sets
 // inbound_sa and sequence. Each packet is afterwards either with the backend or in `dropped`, with
 // its reason. Requires: burst.size() <= kBurstMax, room for it in `dropped`.
 void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped);
 
 // Collects up to kBurstMax packets; returns how many. Those in `passed` are inner packets: data at
 // the inner IP header, the context as parse fills it (kind kTransit, decapsulated true, reason
-// kNone; outer_local and outer_remote and port_in are kept), checked against the SA's selectors
+// kNone; port_in is kept), checked against the SA's selectors
 // (RFC 4301, 5.2, step 4); inbound_sa is nullptr again. To be called after every EspDecapSubmit and
 // once per round while packets are in flight, until it returns 0.
 size_t EspDecapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped);

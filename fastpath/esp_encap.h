@@ -2,7 +2,7 @@
 // the crypto backend between them.
 //
 //     EspEncapSubmit   sequence number, padding, IV, outer header, jobs to the backend
-//     EspEncapFinish   jobs back, outer UDP checksum over IPv6
+//     EspEncapFinish   jobs back; the outer UDP checksum over IPv6 is put off
 #pragma once
 
 #include "fastpath/esp_worker.h"
@@ -17,10 +17,10 @@ namespace sekisho::fastpath {
 void EspEncapSubmit(EspWorker& worker, Burst burst, PacketList& dropped);
 
 // Collects up to kBurstMax packets; returns how many. Those in `passed` have their data at the
-// outer IP header, complete with checksums; family, protocol and l4_offset describe it, outbound_sa
-// is nullptr again: route and send, no SPD. What goes on into AH is with the backend again, and
-// comes out of a later call, as does what AhEncapSubmit() gave it. To be called like
-// EspDecapFinish.
+// outer IP header, complete but for a checksum that is put off (checksum_offload.h); family,
+// protocol and l4_offset describe it, outbound_sa is nullptr again: route and send, no SPD. What
+// goes on into AH is with the backend again, and comes out of a later call, as does what
+// AhEncapSubmit() gave it. To be called like EspDecapFinish.
 size_t EspEncapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped);
 
 }  // namespace sekisho::fastpath

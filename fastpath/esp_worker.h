@@ -44,6 +44,7 @@ struct EspWorker {
   uint64_t now_tsc = 0;             // set by the worker once per round
   uint64_t move_quiet_tsc = 0;      // least time between two kPeerMoved of one SA
   uint64_t path_mtu_tsc = 0;        // for how long a learned path MTU counts
+  uint32_t adjacency_epoch = 1;     // what was noted under another is wrong (adjacency.h)
   [[no_unique_address]] StageCycles stages;
   UpEvents up;  // emptied by the worker into its up ring once per round
 };

@@ -224,8 +224,12 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
     port.mtu = config.ports[i].mtu;
     port.vlan = config.ports[i].vlan;
     port.vlan_offload = ports[i].writes_vlan_tags();
+    port.checksum_offload = ports[i].makes_checksums();
     port.reverse_path = config.ports[i].reverse_path;
     port.mac = ports[i].mac();
+    std::memcpy(&port.mac_raw, port.mac.data(), port.mac.size());
+    if (port.side == PortSide::kOutside)
+      worker.outside_mtu = std::min(worker.outside_mtu, port.mtu);
     if (port.side == PortSide::kHost) worker.host = {PortId{static_cast<uint16_t>(i)}, {}};
   }
   for (size_t other = 0; other < worker_count(); ++other) {
@@ -242,6 +246,12 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
   worker.esp.path_mtu_tsc = tsc_hz * kPathMtuSeconds;
   SEKISHO_ASSIGN_OR_RETURN(worker.neighbours,
                            NeighbourTable::Create(absl::StrCat(name, "nb", index)));
+  worker.destinations = std::make_unique<DestinationCache>();
+  if (config.decisions_max != 0) {
+    SEKISHO_ASSIGN_OR_RETURN(worker.known4, DecisionCache<FlowId4>::Create(config.decisions_max));
+    SEKISHO_ASSIGN_OR_RETURN(worker.known6,
+                             DecisionCache<FlowId6>::Create(config.decisions_max / 4));
+  }
   worker.reassembly = CreateReassemblyTable(tsc_hz);
   worker.budgets = MakeBudgets(tsc_hz);
   worker.ipv4_id = static_cast<uint16_t>(rte_rand());
@@ -353,6 +363,8 @@ FastPath::Impl::~Impl() {
   crypto.reset();
 }
 
+uint64_t FastPath::Impl::Now() const { return given_tsc != 0 ? given_tsc : rte_rdtsc(); }
+
 void FastPath::Impl::SetPathMtu(const UpMessage::PathMtu& learned) {
   const auto sa = outbound->FindBySpi(learned.spi, learned.remote);
   if (!sa.has_value()) return;
@@ -360,7 +372,7 @@ void FastPath::Impl::SetPathMtu(const UpMessage::PathMtu& learned) {
   message.kind = DownMessage::Kind::kSetPathMtu;
   message.set_path_mtu = {sa->slot, sa->generation, learned.mtu};
   // Not said now: the next packet that is too large brings the next message.
-  if (Send(outbound->OwnerOf(*sa), message).ok()) outbound->NotePathMtu(*sa, learned.mtu);
+  if (Send(outbound->OwnerOf(*sa), message).ok()) outbound->NotePathMtu(*sa, learned.mtu, Now());
 }
 
 void FastPath::Impl::ActOn(const UpMessage& message) {
@@ -435,8 +447,13 @@ void FastPath::Stop() { impl_->Stop(); }
 bool FastPath::RunOnce() {
   SEKISHO_CHECK(impl_->running == 0);
   bool busy = false;
-  for (const auto& worker : impl_->workers) busy |= fastpath::RunOnce(*worker);
+  for (const auto& worker : impl_->workers) busy |= fastpath::RunOnce(*worker, impl_->Now());
   return busy;
+}
+
+bool FastPath::RunOnce(uint64_t now_tsc) {
+  impl_->given_tsc = now_tsc;
+  return RunOnce();
 }
 
 size_t FastPath::PollUp(std::span<UpMessage> messages) {

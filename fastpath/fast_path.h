@@ -6,6 +6,8 @@
 // again. Requires an initialised EAL (fastpath/eal.h).
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,6 +60,13 @@ struct Route {
   std::optional<IpAddress> gateway;  // none: on the link
 };
 
+// FastPathConfig::decisions_max with room for so many flows at once: a flow in a full bucket gives
+// way to another.
+constexpr uint32_t DecisionsFor(uint64_t flows) {
+  constexpr uint64_t kLeast = 4096, kMost = 1 << 22;
+  return static_cast<uint32_t>(std::clamp(std::bit_ceil(4 * flows), kLeast, kMost));
+}
+
 enum class CryptoBackendKind : uint8_t {
   kCryptodev,  // DPDK crypto devices
   kIpsecMb,    // Intel IPsec-MB, called directly; fastest where there is no hardware
@@ -73,6 +82,9 @@ struct FastPathConfig {
   uint32_t mbufs = 16384;
   uint32_t replay_window = 1024;  // packets; 64 to 4096, a power of two
   uint32_t flows_max = 65536;  // per worker (fastpath/flow_table.h), at most FlowTable::kFlowsMax
+  // IPv4 flows per worker, and a quarter as many of IPv6, for which it is kept what was decided
+  // (fastpath/decision_cache.h); a power of two from 64, or 0: every packet is decided anew.
+  uint32_t decisions_max = 65536;
 };
 
 struct SaLifetimes {          // 0: none
@@ -167,6 +179,7 @@ struct WorkerInfo {
   uint64_t rounds = 0, busy_rounds = 0;
   uint64_t received = 0, sent = 0;
   uint64_t handed_over = 0, taken_over = 0;  // to other workers, from other workers
+  uint64_t recalled = 0;                     // packets of flows that were decided before
   uint64_t dropped = 0, held = 0;
   uint32_t inbound_sas = 0, outbound_sas = 0;
   uint16_t queues = 0;  // of ports, that it serves
@@ -210,6 +223,9 @@ class FastPath {
   // One round of every worker on the calling thread, for a program that brings its own loop: a
   // test, a benchmark, a simulation. True if there was anything to do. Requires: not started.
   bool RunOnce();
+  // The same at a time of the caller's (TSC), by which everything ages from then on, until the next
+  // is given. Requires: no earlier than before.
+  bool RunOnce(uint64_t now_tsc);
   // A worker itself, for a program that looks into it between its rounds: the throughput bench.
   // Requires: not started, or nothing for the worker to do.
   Worker& worker(WorkerId id);

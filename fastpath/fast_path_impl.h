@@ -72,6 +72,7 @@ class FastPath::Impl {
   void DrainHandOver();
   void ActOn(const UpMessage& message);
   void NoteTablesSwapped(WorkerId worker, uint32_t index);
+  uint64_t Now() const;  // TSC
   // Of the SA that the message means, if it is one of ours.
   void SetPathMtu(const UpMessage::PathMtu& learned);
 
@@ -98,7 +99,8 @@ class FastPath::Impl {
   size_t poll_next = 0;  // the worker whose up ring is emptied first
   uint16_t ipv4_id = 0;  // of the next packet that the slow path makes
   bool created = false;
-  size_t running = 0;  // workers, the first ones
+  uint64_t given_tsc = 0;  // the time, where the caller of RunOnce() says what it is
+  size_t running = 0;      // workers, the first ones
 };
 
 }  // namespace sekisho::fastpath

@@ -96,7 +96,11 @@ absl::Status FastPath::MovePeer(const SaHandle& outbound, const Endpoint& local,
 }
 
 absl::StatusOr<SaCounters> FastPath::Counters(const SaHandle& sa) const {
-  if (!IsInbound(sa)) return impl_->outbound->Counters(sa);
+  if (!IsInbound(sa)) {
+    SEKISHO_ASSIGN_OR_RETURN(SaCounters counters, impl_->outbound->Counters(sa));
+    counters.path_mtu = impl_->outbound->PathMtu(sa, impl_->Now());
+    return counters;
+  }
   const WorkerId owner = WorkerOf(sa.slot);
   if (!impl_->IsWorker(owner)) return absl::NotFoundError("sad: no such inbound SA");
   return impl_->InboundOf(owner).Counters(sa);

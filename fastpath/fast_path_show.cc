@@ -106,6 +106,7 @@ std::vector<WorkerInfo> FastPath::Workers() const {
                        .sent = counters.sent.Get(),
                        .handed_over = counters.handed_over.Get(),
                        .taken_over = counters.taken_over.Get(),
+                       .recalled = counters.recalled.Get(),
                        .dropped = DropsOf(worker),
                        .held = counters.held.Get(),
                        .inbound_sas = impl_->inbound[i]->installed(),

@@ -56,7 +56,7 @@ struct Flow {
 
 class FlowTable {
  public:
-  static constexpr size_t kFlowsMax = 1 << 16;
+  static constexpr size_t kFlowsMax = 1 << 20;
   static constexpr size_t kChainMax = 32;  // flows in one bucket
   static constexpr int kPortTries = 16;    // for one that is free
   static constexpr uint16_t kPortLeast = 1024;
@@ -78,9 +78,10 @@ class FlowTable {
   // Requires: FindSent() does not have it. `may_translate`: the protocol has ports or identifiers.
   Added Add(const FlowKey& sent, const FlowOwner& owner, bool may_translate, uint64_t now_tsc);
   void Remove(Flow& flow);
-  // Looks at the next part of the table; all of it in kExpireParts calls.
+  // Looks at the next part of the table; all of it in kExpireParts calls, so that one is short for
+  // the largest table too.
   void Expire(uint64_t now_tsc);
-  static constexpr size_t kExpireParts = 64;
+  static constexpr size_t kExpireParts = 512;
 
   size_t size() const { return size_; }
   size_t clear_size() const { return clear_size_; }

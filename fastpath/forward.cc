@@ -3,6 +3,7 @@
 #include "fastpath/dispose.h"
 #include "fastpath/follow_flows.h"
 #include "fastpath/icmp_error.h"
+#include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 #include "fastpath/parse.h"
 #include "fastpath/protect.h"
@@ -123,16 +124,10 @@ void AdmitTransit(Worker& worker, Burst burst, PacketList& admitted) {
 }
 
 // Counts down; false when it ran out.
-bool CountDownTtl(rte_mbuf* mbuf, const PacketContext& context) {
+bool PassesTtl(rte_mbuf* mbuf, const PacketContext& context) {
   uint8_t* header = DataOf(mbuf);
-  uint8_t& ttl = context.family == 4 ? header[8] : header[7];
-  if (ttl <= 1) return false;
-  --ttl;
-  if (context.family == 4) {
-    // RFC 1141: the checksum grows by what the header lost.
-    const uint32_t sum = LoadBigEndian<uint16_t>(header + 10) + uint32_t{0x0100};
-    StoreBigEndian<uint16_t>(header + 10, static_cast<uint16_t>(sum + (sum >> 16)));
-  }
+  if ((context.family == 4 ? header[8] : header[7]) <= 1) return false;
+  CountDownTtl(header, context.family);
   return true;
 }
 
@@ -160,7 +155,7 @@ bool RouteOne(Worker& worker, rte_mbuf* mbuf) {
 
 bool PassTtl(Worker& worker, rte_mbuf* mbuf) {
   const PacketContext& context = ContextOf(mbuf);
-  if (context.ours || CameFromHost(worker, context) || CountDownTtl(mbuf, context)) return true;
+  if (context.ours || CameFromHost(worker, context) || PassesTtl(mbuf, context)) return true;
   SendTimeExceeded(worker, mbuf);
   Drop(worker, mbuf, DropReason::kIpTtlExceeded);
   return false;

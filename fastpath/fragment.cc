@@ -101,8 +101,11 @@ size_t FragmentPacket(Worker& worker, rte_mbuf* packet, uint16_t mtu, FragmentLi
     std::memcpy(header.bytes, bytes.data(), own_header);
     header.size = own_header;
     // An ESP packet's ID follows its SA, and two users behind one NAT are one address to the far
-    // side of it: pieces get an ID that this gateway counts.
-    if (ContextOf(packet).ours) StoreBigEndian<uint16_t>(header.bytes + 4, worker.ipv4_id++);
+    // side of it: pieces get an ID that this gateway counts. AH covers the ID (RFC
+    // 4302, 3.3.3.1.1.1) and crosses no NAT.
+    if (ContextOf(packet).ours && header.bytes[9] != IPPROTO_AH) {
+      StoreBigEndian<uint16_t>(header.bytes + 4, worker.ipv4_id++);
+    }
   } else {
     header = Ipv6Header(worker, bytes);
   }

@@ -232,6 +232,7 @@ absl::Status InboundSad::Write(SlotId slot, const InboundSaParameters& parameter
   sa.generation = record.generation;
   sa.remote = parameters.remote_endpoint;
   sa.peer = parameters.peer;
+  sa.plain_selectors = record.selectors->plain();
   sa.original_known = parameters.original_local && parameters.original_remote;
   if (sa.original_known) {
     Bytes addresses(parameters.original_remote->bytes().begin(),
@@ -302,7 +303,7 @@ absl::StatusOr<SaCounters> InboundSad::Counters(const SaHandle& sa) const {
   return SaCounters{.packets = slot.packets.Get(),
                     .bytes = slot.bytes.Get(),
                     .dropped = slot.dropped.Get(),
-                    .sequence = slot.highest.Get()};
+                    .sequence = slot.window.top()};
 }
 
 bool InboundSad::Activate(SlotId slot, uint32_t generation) {

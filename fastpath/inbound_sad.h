@@ -61,11 +61,17 @@ class InboundSad {
   // False for a message that came too late for its slot.
   bool Activate(SlotId slot, uint32_t generation);
   bool Deactivate(SlotId slot, uint32_t generation);
-  void Prefetch(Be32 spi) const {
-    rte_prefetch0(At(Spi{spi.host()}.slot()));
+  // What a packet with this SPI and sequence number will touch of its SA.
+  void Prefetch(Be32 spi, uint32_t sequence) const {
+    const InboundSa* sa = At(Spi{spi.host()}.slot());
+    rte_prefetch0(sa);
+    rte_prefetch0(&sa->window);
+    rte_prefetch0(reinterpret_cast<const std::byte*>(sa + 1) + (sequence & (window_bits_ - 1)) / 8);
     if (!typed_.empty()) [[unlikely]]
       typed_.Prefetch(spi);
   }
+  // Could an SA of this worker have it? (Not: is there one.)
+  bool MayHold(Be32 spi) const { return Spi{spi.host()}.worker() == worker_ && typed_.empty(); }
   // The active SA with this SPI that we chose, or nullptr.
   InboundSa* Find(Be32 spi) const {
     InboundSa* sa = At(Spi{spi.host()}.slot());

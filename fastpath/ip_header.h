@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/byte_order.h"
 #include "common/ip_address.h"
 
 namespace sekisho::fastpath {
@@ -12,6 +13,7 @@ inline constexpr size_t kIpv4HeaderBytes = 20;
 inline constexpr size_t kIpv6HeaderBytes = 40;
 inline constexpr size_t kUdpHeaderBytes = 8;
 inline constexpr uint8_t kOwnTtl = 64;
+inline constexpr uint8_t kEcnBits = 3;  // of the traffic class (RFC 3168, 5)
 
 struct IpHeaderFields {
   IpAddress source, destination;  // of one family, which is the header's
@@ -28,6 +30,18 @@ constexpr size_t IpHeaderBytes(IpFamily family) {
 // DSCP and ECN of an IP header of either family.
 inline uint8_t TrafficClass(const uint8_t* header) {
   return header[0] >> 4 == 4 ? header[1] : static_cast<uint8_t>(header[0] << 4 | header[1] >> 4);
+}
+
+// Takes one from the TTL or hop limit. Requires: there is one.
+inline void CountDownTtl(uint8_t* header, uint8_t family) {
+  if (family == 6) {
+    --header[7];
+    return;
+  }
+  --header[8];
+  // RFC 1141: the checksum grows by what the header lost.
+  const uint32_t sum = LoadBigEndian<uint16_t>(header + 10) + uint32_t{0x0100};
+  StoreBigEndian<uint16_t>(header + 10, static_cast<uint16_t>(sum + (sum >> 16)));
 }
 
 // Writes IpHeaderBytes() bytes, without options, DF clear, with the checksum of IPv4.

@@ -17,21 +17,35 @@ namespace {
 static_assert(IMB_VERSION_NUM >= IMB_VERSION(1, 3, 0), "bursts of jobs came with 1.3");
 static_assert(kBurstMax <= IMB_MAX_BURST_SIZE);
 
-constexpr size_t kTagRoom = 64;   // a whole hash
-constexpr int kSessionLines = 6;  // on the way into the cache ahead of use
+constexpr size_t kTagRoom = 64;  // a whole hash
+// Sessions on the way into the cache ahead of use: a few packets' time, and no more lines than a
+// core can wait for at once.
+constexpr size_t kPrefetchAhead = 4;
+constexpr int kJobSessionLines = 6;
 
 IpsecMbSession& SessionOf(const CryptoJob& job) {
   return *static_cast<IpsecMbSession*>(job.session.handle);
 }
 
+uint64_t Load(const uint8_t* from) {
+  uint64_t value;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+// ConstantTimeEqual() for the lengths that ICVs of AEADs have: no byte decides anything before all
+// are in `difference`.
+bool SameTag(const uint8_t* a, const uint8_t* b, size_t bytes) {
+  if (bytes > 16 || bytes < 8) return ConstantTimeEqual({a, bytes}, {b, bytes});
+  const uint64_t difference = (Load(a) ^ Load(b)) | (Load(a + bytes - 8) ^ Load(b + bytes - 8));
+  return difference == 0;
+}
+
 // The ICV was made; decrypting, is it the packet's? Not the library's or libc's comparison: how
 // long it takes must not say how much of a forged ICV was right.
-DropReason Verify(const IpsecMbSession& session, const CryptoJob& job, CryptoDirection direction,
-                  const uint8_t* tag) {
+DropReason Verify(const CryptoJob& job, CryptoDirection direction, const uint8_t* tag) {
   if (direction == CryptoDirection::kEncrypt) return DropReason::kNone;
-  const size_t bytes = session.icv_bytes;
-  return ConstantTimeEqual({tag, bytes}, {job.icv, bytes}) ? DropReason::kNone
-                                                           : DropReason::kEspIntegrity;
+  return SameTag(tag, job.icv, job.icv_bytes) ? DropReason::kNone : DropReason::kEspIntegrity;
 }
 
 // Where the ICV is made: encrypting in the packet, else aside, to be compared.
@@ -39,16 +53,16 @@ uint8_t* TagOf(const CryptoJob& job, CryptoDirection direction, uint8_t* aside) 
   return direction == CryptoDirection::kEncrypt ? job.icv : aside;
 }
 
-DropReason RunGcm(const CryptoJob& job, CryptoDirection direction) {
+DropReason RunGcm(aes_gcm_enc_dec_t crypt, const CryptoJob& job, CryptoDirection direction) {
   const auto& session = static_cast<const IpsecMbGcmSession&>(SessionOf(job));
   const PacketPrivate& priv = PrivateOf(job.mbuf);
   uint8_t* data = DataOf(job.mbuf) + job.cipher_offset;
   uint8_t aside[kTagRoom];
   uint8_t* tag = TagOf(job, direction, aside);
   gcm_context_data context;
-  session.crypt(&session.key, &context, data, data, job.cipher_bytes, priv.iv, priv.aad,
-                session.aad_bytes, tag, session.icv_bytes);
-  return Verify(session, job, direction, tag);
+  crypt(&session.key, &context, data, data, job.cipher_bytes, priv.iv, priv.aad, job.aad_bytes, tag,
+        job.icv_bytes);
+  return Verify(job, direction, tag);
 }
 
 DropReason RunGmac(const CryptoJob& job, CryptoDirection direction) {
@@ -59,7 +73,7 @@ DropReason RunGmac(const CryptoJob& job, CryptoDirection direction) {
   session.gmac_init(&session.key, &context, PrivateOf(job.mbuf).iv, session.iv_bytes);
   session.gmac_update(&session.key, &context, DataOf(job.mbuf) + job.auth_offset, job.auth_bytes);
   session.gmac_finalize(&session.key, &context, tag, session.icv_bytes);
-  return Verify(session, job, direction, tag);
+  return Verify(job, direction, tag);
 }
 
 void FillJob(const CryptoJob& job, uint8_t* tag, IMB_JOB& out) {
@@ -118,8 +132,7 @@ void RunJobs(IMB_MGR& manager, CryptoDirection direction, std::span<const Crypto
     for (uint32_t i = 0; i < finished; ++i) {
       const auto& job = *static_cast<const CryptoJob*>(burst[i]->user_data);
       if (burst[i]->status != IMB_STATUS_COMPLETED) continue;
-      ContextOf(job.mbuf).reason =
-          Verify(SessionOf(job), job, direction, burst[i]->auth_tag_output);
+      ContextOf(job.mbuf).reason = Verify(job, direction, burst[i]->auth_tag_output);
     }
     done += finished;
   };
@@ -131,12 +144,36 @@ void RunJobs(IMB_MGR& manager, CryptoDirection direction, std::span<const Crypto
   }
 }
 
-// A session is several lines that no packet may have touched for long.
-void PrefetchSessions(std::span<const CryptoJob> jobs) {
-  for (const CryptoJob& job : jobs) {
-    const auto* line = static_cast<const uint8_t*>(job.session.handle);
-    for (int i = 0; i < kSessionLines; ++i, line += 64) rte_prefetch0(line);
+IpsecMbCall CallOf(const CryptoJob& job) { return static_cast<IpsecMbCall>(job.session.detail); }
+
+void PrefetchLines(const uint8_t* from, const uint8_t* end) {
+  for (const uint8_t* line = from; line < end; line += 64) rte_prefetch0(line);
+}
+
+// What a packet uses of its session, which no other may have touched for long. Of GCM that is the
+// round keys and as many powers of the hash key as it has blocks; they end with the first.
+void PrefetchSession(const CryptoJob& job) {
+  constexpr size_t kRoundKeyBytes = 16;
+  constexpr size_t kPowersEnd =
+      offsetof(gcm_key_data, ghash_keys) + sizeof(gcm_key_data::ghash_keys);
+  if (CallOf(job) >= IpsecMbCall::kGmac) {
+    const auto* session = static_cast<const uint8_t*>(job.session.handle);
+    return PrefetchLines(session, session + kJobSessionLines * 64);
   }
+  const auto* key = reinterpret_cast<const uint8_t*>(
+      &static_cast<const IpsecMbGcmSession*>(job.session.handle)->key);
+  const size_t rounds = CallOf(job) == IpsecMbCall::kGcm128 ? 11 : 15;
+  PrefetchLines(key, key + rounds * kRoundKeyBytes);
+  const size_t blocks = std::min<size_t>(job.cipher_bytes / 16 + 2, 48);
+  PrefetchLines(key + (kPowersEnd - blocks * 16) / 64 * 64, key + kPowersEnd);
+}
+
+// Of the key's length and the direction.
+aes_gcm_enc_dec_t GcmCall(const IMB_MGR& manager, IpsecMbCall call, CryptoDirection direction) {
+  const bool encrypt = direction == CryptoDirection::kEncrypt;
+  if (call == IpsecMbCall::kGcm128) return encrypt ? manager.gcm128_enc : manager.gcm128_dec;
+  if (call == IpsecMbCall::kGcm192) return encrypt ? manager.gcm192_enc : manager.gcm192_dec;
+  return encrypt ? manager.gcm256_enc : manager.gcm256_dec;
 }
 
 const char* ArchitectureOf(const IMB_MGR& manager) {
@@ -211,7 +248,7 @@ absl::StatusOr<CryptoSession> IpsecMbBackend::CreateSession(const IpsecSuite& su
   SEKISHO_ASSIGN_OR_RETURN(
       IpsecMbSession * session,
       CreateIpsecMbSession(*manager_, suite, direction, encryption_key, integrity_key));
-  return CryptoSession{.handle = session};
+  return CryptoSession{.handle = session, .detail = static_cast<uint8_t>(session->call)};
 }
 
 void IpsecMbBackend::FreeSession(const CryptoSession& session) {
@@ -227,13 +264,18 @@ size_t IpsecMbBackend::Submit(WorkerId worker, CryptoDirection direction,
     ContextOf(refused.mbuf).reason = DropReason::kCryptoQueueFull;
   }
   jobs = jobs.first(taken);
-  PrefetchSessions(jobs);
+  for (const CryptoJob& job : jobs.first(std::min(taken, kPrefetchAhead))) PrefetchSession(job);
   const CryptoJob* batch[kBurstMax];
   size_t batched = 0;
-  for (const CryptoJob& job : jobs) {
-    switch (SessionOf(job).call) {
-      case IpsecMbCall::kGcm:
-        ContextOf(job.mbuf).reason = RunGcm(job, direction);
+  for (size_t i = 0; i < taken; ++i) {
+    const CryptoJob& job = jobs[i];
+    if (i + kPrefetchAhead < taken) PrefetchSession(jobs[i + kPrefetchAhead]);
+    switch (CallOf(job)) {
+      case IpsecMbCall::kGcm128:
+      case IpsecMbCall::kGcm192:
+      case IpsecMbCall::kGcm256:
+        ContextOf(job.mbuf).reason =
+            RunGcm(GcmCall(*own.manager, CallOf(job), direction), job, direction);
         break;
       case IpsecMbCall::kGmac:
         ContextOf(job.mbuf).reason = RunGmac(job, direction);
@@ -246,8 +288,8 @@ size_t IpsecMbBackend::Submit(WorkerId worker, CryptoDirection direction,
         }
         break;
     }
-    queue.Add(job.mbuf);
   }
+  for (const CryptoJob& job : jobs) queue.Add(job.mbuf);
   if (batched != 0) RunJobs(*own.manager, direction, {batch, batched});
   return taken;
 }

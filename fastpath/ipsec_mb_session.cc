@@ -44,6 +44,11 @@ IMB_HASH_ALG HmacOf(IntegrityId id) {
   return IMB_AUTH_NULL;
 }
 
+IpsecMbCall GcmCallOf(int key_bits) {
+  if (key_bits == 128) return IpsecMbCall::kGcm128;
+  return key_bits == 192 ? IpsecMbCall::kGcm192 : IpsecMbCall::kGcm256;
+}
+
 Kinds KindsOf(const IpsecSuite& suite) {
   Kinds kinds;
   kinds.hash = HmacOf(suite.integrity);
@@ -70,7 +75,7 @@ Kinds KindsOf(const IpsecSuite& suite) {
     case EncryptionId::kAesGcm8:
     case EncryptionId::kAesGcm12:
     case EncryptionId::kAesGcm16:
-      kinds = {IpsecMbCall::kGcm, IMB_CIPHER_GCM, IMB_AUTH_AES_GMAC};
+      kinds = {GcmCallOf(suite.encryption.key_bits), IMB_CIPHER_GCM, IMB_AUTH_AES_GMAC};
       break;
     case EncryptionId::kNullAesGmac:
       kinds = {IpsecMbCall::kGmac, IMB_CIPHER_NULL, IMB_AUTH_AES_GMAC};

@@ -11,8 +11,11 @@
 
 namespace sekisho::fastpath {
 
+// Also CryptoSession::detail, so that nobody has to look into a session to know what it is.
 enum class IpsecMbCall : uint8_t {
-  kGcm,   // a direct call
+  kGcm128,  // a direct call
+  kGcm192,
+  kGcm256,
   kGmac,  // three direct calls
   kJob,   // a job among others in a burst
 };

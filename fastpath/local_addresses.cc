@@ -22,13 +22,18 @@ IpAddress SolicitedNodeAddress(const IpAddress& address) {
 void LocalAddresses::AddPort(PortId port, PortSide side, const MacAddress& mac,
                              std::span<const InterfaceAddress> addresses) {
   for (const InterfaceAddress& own : addresses) {
-    entries_.push_back({own.address, port, side});
+    AddEntry({own.address, port, side});
     Network network = {own.network(), port, IpAddress::Any(own.address.family())};
     // RFC 3021: a /31 has no broadcast address.
     if (own.address.is_v4() && own.length <= 30) network.broadcast = network.prefix.ToRange().last;
     networks_.push_back(network);
   }
-  entries_.push_back({LinkLocalAddress(mac), port, side});
+  AddEntry({LinkLocalAddress(mac), port, side});
+}
+
+void LocalAddresses::AddEntry(const Entry& entry) {
+  entries_.push_back(entry);
+  present_ |= uint64_t{1} << BitOf(entry.address.bytes().data(), entry.address.is_v4() ? 4 : 6);
 }
 
 const LocalAddresses::Entry* LocalAddresses::Find(const IpAddress& address) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,12 @@ class LocalAddresses {
 
   // nullptr: not ours. Addresses are few: a scan.
   const Entry* Find(const IpAddress& address) const;
+  // Ours? A look at one word for nearly all that are not. `address`: 4 or 16 bytes.
+  bool Holds(const uint8_t* address, uint8_t family) const {
+    return (present_ >> BitOf(address, family) & 1) != 0 &&
+           Find(IpAddress::FromBytes(family == 4 ? IpFamily::kIpv4 : IpFamily::kIpv6,
+                                     {address, family == 4 ? 4u : 16u})) != nullptr;
+  }
   // Ours, and on this port? ARP and ND answer for these only.
   bool IsOnPort(PortId port, const IpAddress& address) const;
   // In a network that this port is connected to?
@@ -47,7 +54,15 @@ class LocalAddresses {
     PortId port;
     IpAddress broadcast;  // Any() where it has none
   };
+  static unsigned BitOf(const uint8_t* address, uint8_t family) {
+    uint32_t low;
+    std::memcpy(&low, address + (family == 4 ? 0 : 12), sizeof(low));
+    return low * 0x9e3779b1u >> 26;  // of 64
+  }
+  void AddEntry(const Entry& entry);
+
   std::vector<Entry> entries_;
+  uint64_t present_ = 0;  // BitOf() each entry
   std::vector<Network> networks_;
 };
 

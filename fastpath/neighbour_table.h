@@ -40,6 +40,11 @@ class NeighbourTable {
   Neighbour* Find(PortId port, const IpAddress& address);
   // Makes an unresolved entry if there is none; nullptr when the table is full.
   Neighbour* FindOrAdd(PortId port, const IpAddress& address);
+  // Entries have numbers, which stay theirs until they are removed.
+  uint16_t IndexOf(const Neighbour& neighbour) const {
+    return static_cast<uint16_t>(&neighbour - entries_.data());
+  }
+  const Neighbour& At(uint16_t index) const { return entries_[index]; }
   // Requires: nothing is pending there.
   void Remove(PortId port, const IpAddress& address);
 

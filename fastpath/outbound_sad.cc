@@ -1,7 +1,6 @@
 #include "fastpath/outbound_sad.h"
 
 #include <rte_cycles.h>
-#include <rte_hash_crc.h>
 #include <rte_malloc.h>
 
 #include <algorithm>
@@ -15,32 +14,27 @@
 #include "fastpath/outer_header.h"
 #include "fastpath/path_mtu_limits.h"
 #include "fastpath/random_bytes.h"
+#include "fastpath/sa_life.h"
 
 namespace sekisho::fastpath {
 namespace {
 
-constexpr uint64_t kSequenceMax32 = UINT32_MAX;
-
-uint64_t HighBits(int bits) {
-  return bits <= 0 ? 0 : bits >= 64 ? ~uint64_t{0} : ~uint64_t{0} << (64 - bits);
-}
-
-// The first `length` bits; IPv4 stands in the last 32 of the 128.
-WideAddress Masked(const WideAddress& address, uint8_t family, uint8_t length) {
-  const int bits = family == 4 ? 96 + length : length;
-  return {address.high & HighBits(bits), address.low & HighBits(bits - 64)};
-}
-
-size_t FamilyIndex(uint8_t family) { return family == 4 ? 0 : 1; }
-
-// The highest bit that is set below `limit` in an array of words; -1: none.
-int HighestBelow(const std::array<std::atomic<uint64_t>, 3>& words, int limit) {
-  for (int word = (limit - 1) / 64; limit > 0 && word >= 0; --word) {
-    uint64_t bits = words[static_cast<size_t>(word)].load(std::memory_order_acquire);
-    if (limit < (word + 1) * 64) bits &= (uint64_t{1} << (limit % 64)) - 1;
-    if (bits != 0) return word * 64 + 63 - std::countl_zero(bits);
+// Null where nothing was said: what then holds sa_life.cc knows.
+std::unique_ptr<const OutboundLife> LifeFrom(const OutboundSa& sa, const SaLifetimes& lifetimes) {
+  if ((lifetimes.soft_packets | lifetimes.hard_packets | lifetimes.soft_bytes |
+       lifetimes.hard_bytes) == 0) {
+    return nullptr;
   }
-  return -1;
+  OutboundLife life = LifeOf(sa);
+  if (lifetimes.soft_packets != 0) {
+    life.soft_sequence = std::min(life.soft_sequence, lifetimes.soft_packets);
+  }
+  if (lifetimes.hard_packets != 0) {
+    life.sequence_last = std::min(life.sequence_last, lifetimes.hard_packets);
+  }
+  if (lifetimes.soft_bytes != 0) life.soft_bytes = lifetimes.soft_bytes;
+  if (lifetimes.hard_bytes != 0) life.hard_bytes = lifetimes.hard_bytes;
+  return std::make_unique<const OutboundLife>(life);
 }
 
 }  // namespace
@@ -136,7 +130,10 @@ void OutboundSad::Publish(const SaHandle& sa) {
   // First the SA, then what leads to it.
   sas_[static_cast<uint32_t>(sa.slot)].active_generation.store(sa.generation,
                                                                std::memory_order_release);
-  for (uint32_t i = 0; i < record.node_count; ++i) LinkNode(record.nodes[i]);
+  for (uint32_t i = 0; i < record.node_count; ++i) {
+    LinkNode(record.nodes[i]);
+    Supersede(record.nodes[i]);
+  }
   if (HasFlows(sas_[static_cast<uint32_t>(sa.slot)])) with_flows_.fetch_add(1);
 }
 
@@ -187,19 +184,10 @@ absl::Status OutboundSad::Write(SlotId slot, const OutboundSaParameters& paramet
   sa.selectors = record.selectors.get();
   sa.iv_secret = RandomNumber<uint64_t>();
   WriteOuterHeader(sa, parameters.local_endpoint, parameters.remote_endpoint);
-  // RFC 4303, 3.3.3: the counter never cycles. Rekeying starts at three quarters of it.
-  sa.sequence_last = parameters.suite.esn ? UINT64_MAX - 1 : kSequenceMax32;
   sa.sequence_next.store(1, std::memory_order_relaxed);
-  sa.soft_sequence = sa.sequence_last / 4 * 3;
-  const SaLifetimes& lifetimes = parameters.lifetimes;
-  if (lifetimes.soft_packets != 0) {
-    sa.soft_sequence = std::min(sa.soft_sequence, lifetimes.soft_packets);
-  }
-  sa.soft_bytes = lifetimes.soft_bytes == 0 ? UINT64_MAX : lifetimes.soft_bytes;
-  if (lifetimes.hard_packets != 0) {
-    sa.sequence_last = std::min(sa.sequence_last, lifetimes.hard_packets);
-  }
-  sa.hard_bytes = lifetimes.hard_bytes == 0 ? UINT64_MAX : lifetimes.hard_bytes;
+  record.life = LifeFrom(sa, parameters.lifetimes);
+  sa.life = record.life.get();
+  SetChecks(sa);
   if (parameters.then.has_value()) {
     sa.then_slot_plus_one = static_cast<uint32_t>(parameters.then->slot) + 1;
     sa.then_generation = static_cast<uint16_t>(parameters.then->generation);
@@ -221,6 +209,7 @@ void OutboundSad::Clear(SlotId slot) {
   crypto_.FreeSession(record.session);
   record.session = {};
   record.selectors.reset();
+  record.life.reset();
   record.nodes.reset();
   record.node_count = 0;
   const auto [first, last] = by_spi_.equal_range(record.spi.value);
@@ -229,9 +218,10 @@ void OutboundSad::Clear(SlotId slot) {
     by_spi_.erase(at);
     break;
   }
-  // Everything but active_generation, which workers read at any time and its owner has cleared.
-  static_assert(offsetof(OutboundSa, active_generation) == 0);
-  constexpr size_t kKept = sizeof(OutboundSa::active_generation);
+  // Everything but active_generation, which workers read at any time and its owner has cleared, and
+  // the version, which goes on counting.
+  static_assert(offsetof(OutboundSa, active_generation) == 0 && offsetof(OutboundSa, version) == 4);
+  constexpr size_t kKept = 8;
   WipeMemory(reinterpret_cast<std::byte*>(&sas_[static_cast<uint32_t>(slot)]) + kKept,
              sizeof(OutboundSa) - kKept);
 }
@@ -282,17 +272,23 @@ std::optional<SaHandle> OutboundSad::FindBySpi(Spi spi, const IpAddress& remote)
   return std::nullopt;
 }
 
-void OutboundSad::NotePathMtu(const SaHandle& sa, uint16_t mtu) {
+void OutboundSad::NotePathMtu(const SaHandle& sa, uint16_t mtu, uint64_t now_tsc) {
   if (!CheckInstalled(sa).ok()) return;
   SlotRecord& record = records_[static_cast<uint32_t>(sa.slot)];
   record.path_mtu = mtu;
-  record.path_mtu_until_tsc = rte_rdtsc() + rte_get_tsc_hz() * kPathMtuSeconds;
+  record.path_mtu_until_tsc = now_tsc + rte_get_tsc_hz() * kPathMtuSeconds;
+}
+
+uint16_t OutboundSad::PathMtu(const SaHandle& sa, uint64_t now_tsc) const {
+  const SlotRecord* record = Record(sa);
+  return record != nullptr && now_tsc < record->path_mtu_until_tsc ? record->path_mtu : uint16_t{0};
 }
 
 void OutboundSad::MarkRemoved(const SaHandle& sa) {
   SEKISHO_CHECK(CheckInstalled(sa).ok());
   SlotRecord& record = records_[static_cast<uint32_t>(sa.slot)];
   for (uint32_t i = 0; i < record.node_count; ++i) UnlinkNode(record.nodes[i]);
+  NextVersion(sas_[static_cast<uint32_t>(sa.slot)]);
   if (HasFlows(sas_[static_cast<uint32_t>(sa.slot)])) with_flows_.fetch_sub(1);
   record.unlinked_at = quiescence_.Advance();
   record.state = SlotState::kRemoved;
@@ -332,12 +328,10 @@ absl::StatusOr<SaCounters> OutboundSad::Counters(const SaHandle& sa) const {
   const SlotRecord* record = Record(sa);
   if (record == nullptr) return absl::NotFoundError("sad: no such outbound SA");
   const OutboundSa& slot = sas_[static_cast<uint32_t>(sa.slot)];
-  return SaCounters{
-      .packets = slot.packets.Get(),
-      .bytes = slot.bytes.Get(),
-      .dropped = slot.dropped.Get(),
-      .sequence = slot.sequence_next.load(std::memory_order_relaxed) - 1,
-      .path_mtu = rte_rdtsc() < record->path_mtu_until_tsc ? record->path_mtu : uint16_t{0}};
+  return SaCounters{.packets = slot.packets(),
+                    .bytes = slot.bytes.Get(),
+                    .dropped = slot.dropped.Get(),
+                    .sequence = slot.packets()};
 }
 
 // --- Worker --------------------------------------------------------------------------------------
@@ -380,6 +374,7 @@ bool OutboundSad::SetPathMtu(SlotId slot, uint32_t generation, uint16_t mtu, uin
     return false;
   }
   sas_[index].path_mtu = mtu;
+  sas_[index].adjacency = {};
   sas_[index].path_mtu_until = static_cast<uint32_t>(until_tsc >> kPathMtuShift);
   return true;
 }
@@ -400,90 +395,6 @@ OutboundSa* OutboundSad::TakeIdleRemoved(WorkerId worker) {
     link = &sa.retiring_next;
   }
   return nullptr;
-}
-
-size_t OutboundSad::BucketOf(const Key& key) const {
-  uint32_t hash = rte_hash_crc_8byte(key.address.high, key.length);
-  hash = rte_hash_crc_8byte(key.address.low, hash);
-  return hash & (buckets_.size() - 1);
-}
-
-// Slow path. Newest first: a rekeyed SA takes over at once.
-void OutboundSad::LinkNode(Node& node) {
-  Link& bucket = buckets_[BucketOf(node.key)];
-  Node* const next = bucket.load(std::memory_order_relaxed);
-  node.next.store(next, std::memory_order_relaxed);
-  node.linked_by = &bucket;
-  if (next != nullptr) next->linked_by = &node.next;
-  CountLength(node.key, 1);
-  bucket.store(&node, std::memory_order_release);
-}
-
-// Slow path. The node keeps its own link: who stands on it finds the way on.
-void OutboundSad::UnlinkNode(Node& node) {
-  Node* const next = node.next.load(std::memory_order_relaxed);
-  node.linked_by->store(next, std::memory_order_release);
-  if (next != nullptr) next->linked_by = node.linked_by;
-  CountLength(node.key, -1);
-}
-
-void OutboundSad::CountLength(const Key& key, int change) {
-  Lengths& lengths = lengths_[FamilyIndex(key.family)];
-  uint32_t& count = lengths.count[key.length];
-  count += static_cast<uint32_t>(change);
-  std::atomic<uint64_t>& word = lengths.in_use[key.length / 64];
-  const uint64_t bit = uint64_t{1} << key.length % 64;
-  const uint64_t before = word.load(std::memory_order_relaxed);
-  word.store(count > 0 ? before | bit : before & ~bit, std::memory_order_release);
-}
-
-template <typename Accept>
-const OutboundSad::Node* OutboundSad::FindIf(const PacketSelectors& packet, Accept accept) const {
-  const Lengths& lengths = lengths_[FamilyIndex(packet.family)];
-  for (int limit = 129;;) {
-    limit = HighestBelow(lengths.in_use, limit);
-    if (limit < 0) return nullptr;
-    const auto length = static_cast<uint8_t>(limit);
-    const Key key{Masked(packet.remote, packet.family, length), packet.family, length};
-    for (const Node* node = buckets_[BucketOf(key)].load(std::memory_order_acquire);
-         node != nullptr; node = node->next.load(std::memory_order_acquire)) {
-      if (node->key == key && accept(*node) && node->selectors->Contains(packet)) return node;
-    }
-  }
-}
-
-OutboundSa* OutboundSad::FindOfPeer(const PacketSelectors& packet, uint64_t peer) const {
-  const Node* node = FindIf(packet, [peer](const Node& n) { return n.sa->peer == peer; });
-  return node == nullptr ? nullptr : node->sa;
-}
-
-OutboundSa* OutboundSad::FindActive(SlotId slot, uint32_t generation) const {
-  OutboundSa& sa = sas_[static_cast<uint32_t>(slot) & mask_];
-  const uint32_t active = sa.active_generation.load(std::memory_order_acquire);
-  return generation != 0 && active == generation && sa.slot == slot ? &sa : nullptr;
-}
-
-void OutboundSad::LookUp(Burst burst) const {
-  std::array<PacketSelectors, kBurstMax> packets;
-  SEKISHO_DCHECK(burst.size() <= kBurstMax);
-  // The bucket of the longest length is where most packets end: a virtual address, /32 or /128.
-  for (size_t i = 0; i < burst.size(); ++i) {
-    packets[i] = OutboundSelectors(burst[i]);
-    const int longest = HighestBelow(lengths_[FamilyIndex(packets[i].family)].in_use, 129);
-    if (longest < 0) continue;
-    const auto length = static_cast<uint8_t>(longest);
-    const Key key{Masked(packets[i].remote, packets[i].family, length), packets[i].family, length};
-    rte_prefetch0(&buckets_[BucketOf(key)]);
-  }
-  for (size_t i = 0; i < burst.size(); ++i) {
-    const Node* node = FindIf(packets[i], [](const Node&) { return true; });
-    PacketContext& context = ContextOf(burst[i]);
-    context.outbound_sa = node == nullptr ? nullptr : node->sa;
-    if (node == nullptr) continue;
-    context.sa_owner = node->owner;
-    context.sa_slot = node->slot;
-    context.sa_generation = node->generation;
-  }
 }
 
 }  // namespace sekisho::fastpath

@@ -10,6 +10,10 @@
 // prefixes; each is a key in a chained hash table whose nodes the slow path allocates with the SA,
 // links with one release store, and unlinks with another while workers read.
 //
+// Workers may keep what a look-up found, with the SA's version as it was before (recall.h): the
+// version changes after an SA was unlinked, and after one was linked that could take packets from
+// it, as it stands under the same prefix or a longer one.
+//
 // A slot goes round: free -> filled (Fill) -> published (Publish) -> removed (MarkRemoved, then
 // kRemoveOutboundSa to the owner) -> retired (Release, on kSaRetired) -> free, as soon as every
 // worker has ended the round in which it could have met a node of it (quiescence.h). Keys, nodes
@@ -62,7 +66,8 @@ class OutboundSad {
   void NoteMoved(const SaHandle& sa, const IpAddress& remote);  // after kMovePeer was sent
   // An installed SA with this SPI towards this address: whose packet an ICMP message quotes.
   std::optional<SaHandle> FindBySpi(Spi spi, const IpAddress& remote) const;
-  void NotePathMtu(const SaHandle& sa, uint16_t mtu);  // after kSetPathMtu was sent
+  void NotePathMtu(const SaHandle& sa, uint16_t mtu, uint64_t now_tsc);  // kSetPathMtu was sent
+  uint16_t PathMtu(const SaHandle& sa, uint64_t now_tsc) const;          // 0: none, or no longer
   // From now on no worker finds it anew. Next, and before anything is said to that worker on the
   // matter: kRemoveOutboundSa to its owner.
   void MarkRemoved(const SaHandle& sa);
@@ -83,6 +88,8 @@ class OutboundSad {
   // The SA that another worker found for a packet; nullptr: removed in the meantime, or not
   // `worker`'s.
   OutboundSa* Owned(WorkerId worker, SlotId slot, uint32_t generation) const;
+  // Any. The SA in a slot that LookUp() gave, whoever is in it now.
+  OutboundSa& At(uint32_t slot) const { return sas_[slot]; }
   // The owner. False for a message that came too late for its slot.
   bool Deactivate(SlotId slot, uint32_t generation);
   bool Move(SlotId slot, uint32_t generation, const Endpoint& local, const Endpoint& remote);
@@ -132,6 +139,7 @@ class OutboundSad {
     uint32_t node_count = 0;
     uint64_t unlinked_at = 0;  // what quiescence_ said then
     std::unique_ptr<SelectorSet> selectors;
+    std::unique_ptr<const OutboundLife> life;
     std::unique_ptr<Node[]> nodes;
     CryptoSession session;
     Spi spi;
@@ -159,6 +167,8 @@ class OutboundSad {
   size_t BucketOf(const Key& key) const;
   void LinkNode(Node& node);
   void UnlinkNode(Node& node);
+  void Supersede(const Node& newer);
+  static void NextVersion(OutboundSa& sa);
   void CountLength(const Key& key, int change);
   template <typename Accept>
   const Node* FindIf(const PacketSelectors& packet, Accept accept) const;

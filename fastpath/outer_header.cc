@@ -11,9 +11,6 @@
 namespace sekisho::fastpath {
 namespace {
 
-constexpr uint16_t kDontFragment = 0x4000;
-constexpr uint8_t kEcnMask = 3;
-
 uint8_t OuterProtocol(const OutboundSa& sa) {
   return sa.layout.udp_encapsulation ? uint8_t{IPPROTO_UDP} : static_cast<uint8_t>(sa.protocol);
 }
@@ -48,30 +45,6 @@ uint32_t SumWords(const uint8_t* at, size_t bytes) {
   return sum;
 }
 
-void FillIpv4(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited inherited,
-              uint64_t sequence) {
-  std::memcpy(at, sa.outer_header, kIpv4HeaderBytes);
-  const auto length = static_cast<uint16_t>(total_bytes);
-  // One per packet of this SA, so unique as long as RFC 6864 asks where a router may fragment it.
-  const auto id = static_cast<uint16_t>(sequence);
-  uint32_t sum =
-      sa.checksum_part + inherited.traffic_class + length + id + inherited.fragment_field;
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  at[1] = inherited.traffic_class;
-  StoreBigEndian<uint16_t>(at + 2, length);
-  StoreBigEndian<uint16_t>(at + 4, id);
-  StoreBigEndian<uint16_t>(at + 6, inherited.fragment_field);
-  StoreBigEndian<uint16_t>(at + 10, static_cast<uint16_t>(~sum));
-}
-
-void FillIpv6(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited inherited) {
-  std::memcpy(at, sa.outer_header, kIpv6HeaderBytes);
-  at[0] = static_cast<uint8_t>(0x60 | inherited.traffic_class >> 4);
-  at[1] = static_cast<uint8_t>(inherited.traffic_class << 4);
-  StoreBigEndian<uint16_t>(at + 4, static_cast<uint16_t>(total_bytes - kIpv6HeaderBytes));
-}
-
 }  // namespace
 
 void WriteOuterHeader(OutboundSa& sa, const Endpoint& local, const Endpoint& remote) {
@@ -95,36 +68,7 @@ void WriteOuterHeader(OutboundSa& sa, const Endpoint& local, const Endpoint& rem
   sa.layout.outer_family = static_cast<uint8_t>(local.address.family());
   sa.local = local;
   sa.remote = remote;
-}
-
-Inherited InheritedFrom(const uint8_t* inner, uint8_t family, const Handling& handling) {
-  Inherited inherited =
-      family == 4
-          ? Inherited{inner[1],
-                      static_cast<uint16_t>(LoadBigEndian<uint16_t>(inner + 6) & kDontFragment)}
-          : Inherited{static_cast<uint8_t>(LoadBigEndian<uint16_t>(inner) >> 4), kDontFragment};
-  if (handling.df != Handling::Df::kCopy) {
-    inherited.fragment_field = handling.df == Handling::Df::kSet ? kDontFragment : uint16_t{0};
-  }
-  if (handling.dscp.has_value()) {
-    inherited.traffic_class =
-        static_cast<uint8_t>(*handling.dscp << 2 | (inherited.traffic_class & kEcnMask));
-  }
-  return inherited;
-}
-
-void WriteOuter(const OutboundSa& sa, uint8_t* at, size_t total_bytes, Inherited inherited,
-                uint64_t sequence) {
-  size_t ip_bytes = kIpv6HeaderBytes;
-  if (sa.layout.outer_family == 4) {
-    FillIpv4(sa, at, total_bytes, inherited, sequence);
-    ip_bytes = kIpv4HeaderBytes;
-  } else {
-    FillIpv6(sa, at, total_bytes, inherited);
-  }
-  if (!sa.layout.udp_encapsulation) return;
-  std::memcpy(at + ip_bytes, sa.outer_header + ip_bytes, kUdpHeaderBytes);
-  StoreBigEndian<uint16_t>(at + ip_bytes + 4, static_cast<uint16_t>(total_bytes - ip_bytes));
+  sa.adjacency = {};  // the way there is another
 }
 
 void WriteTransport(const OutboundSa& sa, uint8_t* at, const ClearHeaders& headers,
@@ -151,17 +95,6 @@ void DescribeOuter(rte_mbuf* mbuf, bool udp, PacketContext& context) {
   context.source_port = udp ? LoadBigEndian<uint16_t>(outer + context.l4_offset) : uint16_t{0};
   context.destination_port =
       udp ? LoadBigEndian<uint16_t>(outer + context.l4_offset + 2) : uint16_t{0};
-  context.outbound_sa = nullptr;
-}
-
-void WriteOuterUdpChecksum(rte_mbuf* mbuf) {
-  const ByteSpan packet = SpanOf(mbuf);
-  const size_t offset = ContextOf(mbuf).l4_offset;
-  const ByteSpan udp = packet.subspan(offset);
-  const uint16_t sum =
-      OnesSumWithPseudoHeader(packet.subspan(8, 16), packet.subspan(24, 16), IPPROTO_UDP, udp);
-  const uint16_t checksum = UdpChecksumFrom(sum);
-  std::memcpy(DataOf(mbuf) + offset + 6, &checksum, sizeof(checksum));
 }
 
 }  // namespace sekisho::fastpath

@@ -6,13 +6,14 @@
 // Every mbuf is a single segment from parse on.
 #pragma once
 
+#include <emmintrin.h>
 #include <rte_crypto.h>
 #include <rte_mbuf.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
-#include "common/endpoint.h"
 #include "common/ip_address.h"
 #include "common/messages.h"
 #include "fastpath/drop_reason.h"
@@ -49,6 +50,7 @@ enum class HandOverStage : uint8_t {
   kTransmit,  // a whole frame, for the queue of port_out that that worker owns
 };
 
+// What each packet needs stands in the first line, what few do behind it.
 struct PacketContext {
   DropReason reason;  // not kNone: to be dropped, under this name
   PacketKind kind;
@@ -63,42 +65,60 @@ struct PacketContext {
   Handling handling;  // by that policy, where it is PROTECT
   union {
     InboundSa* inbound_sa;    // from SAD look-up to decapsulation
-    OutboundSa* outbound_sa;  // from SPD to encapsulation
+    OutboundSa* outbound_sa;  // from SPD to transmission
   };
-  // With outbound_sa: by what its owner finds it, if that is another worker.
-  SlotId sa_slot;
-  uint32_t sa_generation;  // 0: to be looked up again
-  WorkerId sa_owner;
-  HandOverStage stage;         // where another worker goes on with the packet
-  PortId port_out;             // HandOverStage::kTransmit
+  const NextHop* next_hop;   // from routing to transmission, within one round of the worker
+  uint64_t sequence;         // of the ESP packet, 64 bits where ESN
+  bool decapsulated;         // came out of one of our inbound SAs
+  bool may_nest;             // and the last of these may have held ESP or AH for us
+  uint8_t layers;            // SAs that it came out of
+  bool learns_flow;          // and several peers of such SAs may look alike (flow_table.h)
+  bool by_flow;              // outbound_sa is the flow's: no other will do
+  bool ours;                 // made here (IKE, ICMP, ARP, ND)
+  bool answers_clear;        // ours, and repeats only what came in clear by an outside port
+  bool fragment;             // an IP fragment: its ports cannot be seen, and are 0 here
+  uint16_t fragment_source;  // place of its source in ReassemblyTable::held_by_source
+  bool reassembled;          // came in fragments, and may leave in fragments
+  HandOverStage stage;       // where another worker goes on with the packet
+  WorkerId sa_owner;         // with outbound_sa: by what its owner finds it, if that is another
+  bool checksum_due;         // its TCP or UDP checksum is made when it leaves (checksum_offload.h)
+  PortId port_out;           // HandOverStage::kTransmit
+
+  SlotId sa_slot;              // with sa_owner
+  uint32_t sa_generation;      // 0: to be looked up again
   uint64_t tables_generation;  // under which it was decided, where it was handed over
   uint64_t peer;               // decapsulated: whose SA it came out of (InboundSaParameters::peer)
   uint64_t within;             // LayerOf() the SA of AH that it has just come out of; 0: none
-  uint64_t sequence;           // of the ESP packet, 64 bits where ESN
-  bool decapsulated;           // came out of one of our inbound SAs
-  bool may_nest;               // and the last of these may have held ESP or AH for us
-  uint8_t layers;              // SAs that it came out of
-  bool learns_flow;            // and several peers of such SAs may look alike (flow_table.h)
-  bool by_flow;                // outbound_sa is the flow's: no other will do
-  bool ours;                   // made here (IKE, ICMP, ARP, ND)
-  bool answers_clear;          // ours, and repeats only what came in clear by an outside port
-  bool fragment;               // an IP fragment: its ports cannot be seen, and are 0 here
-  uint16_t fragment_source;    // place of its source in ReassemblyTable::held_by_source
-  bool reassembled;            // came in fragments, and may leave in fragments
-  const NextHop* next_hop;     // from routing to transmission, within one round of the worker
-  Endpoint outer_local, outer_remote;  // inbound ESP: where it came from, before decapsulation
 };
+static_assert(offsetof(PacketContext, sa_slot) == 64);
+static_assert(sizeof(PacketContext) == 96);
 
-// The crypto operation of a packet stands beside its context: no allocation per packet.
-struct PacketPrivate {
+// As `context = {}`, for which compilers take a string instruction that costs more to start than
+// these six stores.
+inline void ClearContext(PacketContext& context) {
+  auto* at = reinterpret_cast<__m128i*>(&context);
+  const __m128i zero = _mm_setzero_si128();
+  _mm_store_si128(at, zero);
+  _mm_store_si128(at + 1, zero);
+  _mm_store_si128(at + 2, zero);
+  _mm_store_si128(at + 3, zero);
+  _mm_store_si128(at + 4, zero);
+  _mm_store_si128(at + 5, zero);
+}
+
+// Beside the context stands what a crypto operation needs: no allocation per packet.
+struct alignas(64) PacketPrivate {
   PacketContext context;
-  alignas(16) struct {
+  uint8_t iv[16];   // cipher IV, counter block, or nonce
+  uint8_t aad[16];  // AEAD: SPI, sequence number (RFC 4106, 5)
+  uint8_t icv[32];  // AH: the ICV that came, while zeros stand in its place
+  struct {          // CryptodevBackend's
     rte_crypto_op op;
     rte_crypto_sym_op sym;
+    uint8_t iv[16], aad[32];
   } crypto;
-  uint8_t iv[16];   // cipher IV, counter block, or nonce
-  uint8_t aad[32];  // AEAD: SPI, sequence number (RFC 4106, 5); the backend may rearrange it
 };
+static_assert(offsetof(PacketPrivate, icv) == 128);
 
 // Requires: an mbuf of a pool made with a private area of sizeof(PacketPrivate).
 inline PacketPrivate& PrivateOf(rte_mbuf* mbuf) {

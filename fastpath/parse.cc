@@ -9,6 +9,7 @@
 
 #include "fastpath/checksum.h"
 #include "fastpath/ip_header.h"
+#include "fastpath/martian.h"
 #include "fastpath/mbuf.h"
 
 namespace sekisho::fastpath {
@@ -29,36 +30,6 @@ bool Fail(PacketContext& context, DropReason reason) {
 
 DropReason Malformed(const PacketContext& context) {
   return context.family == 4 ? DropReason::kIpv4Malformed : DropReason::kIpv6Malformed;
-}
-
-// RFC 1122, 3.2.1.3 and RFC 6890: what may not stand in a header on a wire.
-bool IsMartianV4(uint32_t source, uint32_t destination) {
-  const auto never = [](uint32_t address) { return address >> 24 == 0 || address >> 24 == 127; };
-  const bool source_bad = never(source) || source >> 28 >= 0xe;
-  const bool destination_bad =
-      never(destination) || (destination >> 28 == 0xf && destination != 0xffffffff);
-  return source_bad || destination_bad || source == destination;
-}
-
-bool IsLoopbackOrMapped(const uint8_t* address) {
-  static constexpr uint8_t kZeros[15] = {};
-  if (std::memcmp(address, kZeros, 10) != 0) return false;
-  if (address[10] == 0xff && address[11] == 0xff) return true;  // ::ffff:0:0/96
-  return std::memcmp(address + 10, kZeros, 5) == 0 && address[15] == 1;
-}
-
-bool IsUnspecified(const uint8_t* address) {
-  static constexpr uint8_t kZeros[16] = {};
-  return std::memcmp(address, kZeros, 16) == 0;
-}
-
-bool IsMartianV6(const uint8_t* source, const uint8_t* destination) {
-  // A host that looks for a duplicate of its address has no source yet (RFC 4862, 5.4.2): it may
-  // send to a multicast group, and to nothing else.
-  if (IsUnspecified(source)) return destination[0] != 0xff;
-  if (source[0] == 0xff || IsLoopbackOrMapped(source)) return true;
-  if (IsUnspecified(destination) || IsLoopbackOrMapped(destination)) return true;
-  return std::memcmp(source, destination, 16) == 0;
 }
 
 // `rest`: the upper-layer header and what follows.
@@ -118,7 +89,19 @@ bool ParsePorts(ByteSpan rest, PacketContext& context) {
   return DropReason::kNone;
 }
 
-bool ParseIpv4(rte_mbuf* mbuf, PacketContext& context) {
+// What the port says of it counts (fastpath/checksum_offload.h).
+bool HeaderChecksumHolds(ByteSpan header, uint64_t port_says) {
+  switch (port_says & RTE_MBUF_F_RX_IP_CKSUM_MASK) {
+    case RTE_MBUF_F_RX_IP_CKSUM_GOOD:
+      return true;
+    case RTE_MBUF_F_RX_IP_CKSUM_BAD:
+      return false;
+    default:
+      return OnesSum(header) == 0xffff;
+  }
+}
+
+bool ParseIpv4(rte_mbuf* mbuf, uint64_t port_says, PacketContext& context) {
   context.family = 4;
   const ByteSpan bytes = SpanOf(mbuf);
   if (bytes.size() < kIpv4HeaderBytes) return Fail(context, DropReason::kIpv4Malformed);
@@ -127,7 +110,7 @@ bool ParseIpv4(rte_mbuf* mbuf, PacketContext& context) {
   if (header_bytes < kIpv4HeaderBytes || total_bytes < header_bytes || total_bytes > bytes.size()) {
     return Fail(context, DropReason::kIpv4Malformed);
   }
-  if (rte_raw_cksum(bytes.data(), header_bytes) != 0xffff) {
+  if (!HeaderChecksumHolds(bytes.first(header_bytes), port_says)) {
     return Fail(context, DropReason::kIpv4Checksum);
   }
   TrimTo(mbuf, total_bytes);
@@ -218,7 +201,21 @@ bool ParseIpv6(rte_mbuf* mbuf, PacketContext& context) {
   return ParsePorts(bytes.subspan(offset), context);
 }
 
+// `port_says`: the flags of the buffer, where they are about this very header.
+bool ParseIpPacket(rte_mbuf* mbuf, uint64_t port_says, PacketContext& context) {
+  context.kind = PacketKind::kTransit;
+  context.fragment = false;
+  context.checksum_due = false;
+  context.source_port = 0;
+  context.destination_port = 0;
+  const int version = mbuf->data_len == 0 ? 0 : DataOf(mbuf)[0] >> 4;
+  if (version == 4) return ParseIpv4(mbuf, port_says, context);
+  if (version == 6) return ParseIpv6(mbuf, context);
+  return Fail(context, DropReason::kIpv4Malformed);
+}
+
 bool UdpChecksumHolds(rte_mbuf* mbuf, const PacketContext& context) {
+  if (context.checksum_due) return true;
   const ByteSpan bytes = SpanOf(mbuf);
   const ByteSpan udp = bytes.subspan(context.l4_offset);
   if (udp[6] == 0 && udp[7] == 0) return context.family == 4;  // RFC 768; RFC 8200, 8.1
@@ -339,7 +336,7 @@ bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, uint16_t vlan, PacketCont
     return true;
   }
   if (type == RTE_ETHER_TYPE_IPV4 || type == RTE_ETHER_TYPE_IPV6) {
-    if (!ParseIp(mbuf, context)) return false;
+    if (!ParseIpPacket(mbuf, mbuf->ol_flags, context)) return false;
     if (context.family != (type == RTE_ETHER_TYPE_IPV4 ? 4 : 6)) {
       return Fail(context, Malformed(context));
     }
@@ -352,14 +349,7 @@ bool ParseFrame(rte_mbuf* mbuf, const MacAddress& mac, uint16_t vlan, PacketCont
 }
 
 bool ParseIp(rte_mbuf* mbuf, PacketContext& context) {
-  context.kind = PacketKind::kTransit;
-  context.fragment = false;
-  context.source_port = 0;
-  context.destination_port = 0;
-  const int version = mbuf->data_len == 0 ? 0 : DataOf(mbuf)[0] >> 4;
-  if (version == 4) return ParseIpv4(mbuf, context);
-  if (version == 6) return ParseIpv6(mbuf, context);
-  return Fail(context, DropReason::kIpv4Malformed);
+  return ParseIpPacket(mbuf, RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN, context);
 }
 
 bool ClassifyLocal(rte_mbuf* mbuf, const LocalAddresses& local, PacketContext& context) {

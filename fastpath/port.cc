@@ -65,9 +65,8 @@ absl::Status Port::Configure(const PortConfig& config, uint32_t queues_wanted,
         "port ", config.name, ": device ", config.device, ": has no queues to receive and send"));
   }
   rte_eth_conf conf = ConfigurationOf(info, queues_);
-  writes_vlan_tags_ =
-      config.vlan != 0 && (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
-  if (writes_vlan_tags_) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+  conf.txmode.offloads = TransmitOffloads(config, info.tx_offload_capa);
+  conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
   if (const int error = rte_eth_dev_configure(device_, queues_, queues_, &conf); error != 0) {
     return Failed(config, "cannot be configured", error);
   }
@@ -99,6 +98,14 @@ absl::Status Port::Configure(const PortConfig& config, uint32_t queues_wanted,
   return absl::OkStatus();
 }
 
+uint64_t Port::TransmitOffloads(const PortConfig& config, uint64_t can) {
+  constexpr uint64_t kChecksums = RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+  writes_vlan_tags_ = config.vlan != 0 && (can & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
+  makes_checksums_ = (can & kChecksums) == kChecksums;
+  return (writes_vlan_tags_ ? uint64_t{RTE_ETH_TX_OFFLOAD_VLAN_INSERT} : 0) |
+         (makes_checksums_ ? kChecksums : 0);
+}
+
 absl::Status Port::SetMtu(const PortConfig& config) {
   uint16_t now = 0;
   if (rte_eth_dev_get_mtu(device_, &now) == 0 && now == config.mtu) return absl::OkStatus();
@@ -113,6 +120,7 @@ Port::Port(Port&& other) noexcept
       started_(std::exchange(other.started_, false)),
       queues_(other.queues_),
       writes_vlan_tags_(other.writes_vlan_tags_),
+      makes_checksums_(other.makes_checksums_),
       mac_(other.mac_),
       driver_(std::move(other.driver_)) {}
 

@@ -34,12 +34,15 @@ class Port {
   const std::string& driver() const { return driver_; }
   // Of packets with RTE_MBUF_F_TX_VLAN. Only asked for where the port has a VLAN.
   bool writes_vlan_tags() const { return writes_vlan_tags_; }
+  // Of TCP and UDP packets, where they ask for it (fastpath/checksum_offload.h).
+  bool makes_checksums() const { return makes_checksums_; }
   bool LinkIsUp() const;
   uint32_t LinkMbps() const;  // 0: unknown
 
  private:
   Port() = default;
   absl::Status Configure(const PortConfig& config, uint32_t queues_wanted, rte_mempool* packets);
+  uint64_t TransmitOffloads(const PortConfig& config, uint64_t can);
   absl::Status SetMtu(const PortConfig& config);
 
   static constexpr uint16_t kNoDevice = 0xffff;
@@ -47,6 +50,7 @@ class Port {
   bool started_ = false;
   uint16_t queues_ = 0;
   bool writes_vlan_tags_ = false;
+  bool makes_checksums_ = false;
   MacAddress mac_ = {};
   std::string driver_;
 };

@@ -12,6 +12,7 @@
 #include "fastpath/mbuf.h"
 #include "fastpath/path_mtu.h"
 #include "fastpath/punt.h"
+#include "fastpath/recall.h"
 #include "fastpath/transport_header.h"
 #include "fastpath/worker_hand_over.h"
 
@@ -128,6 +129,7 @@ void ProtectOwn(Worker& worker, Burst burst) {
     const size_t mtu = size_t{context.path_mtu} - sa.then_bytes;
     switch (FitOf(sa, mbuf, mtu)) {
       case Fit::kWhole:
+        Remember(worker, mbuf);
         submission.Add(mbuf);
         break;
       case Fit::kInPieces:

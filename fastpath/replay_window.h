@@ -9,6 +9,7 @@
 // no spare block, and the window is exactly as wide as it says.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -23,20 +24,28 @@ class ReplayWindow {
   static constexpr uint32_t kBitsMax = 4096;
 
   ReplayWindow() = default;
+  ReplayWindow(const ReplayWindow& other) { *this = other; }
+  ReplayWindow& operator=(const ReplayWindow& other) {
+    words_ = other.words_;
+    top_.store(other.top(), std::memory_order_relaxed);
+    mask_ = other.mask_;
+    return *this;
+  }
   // Uses `words` as its bitmap, and clears it; the caller keeps it alive.
   // Requires: words.size() * 64 is a power of two from kBitsMin to kBitsMax.
   explicit ReplayWindow(std::span<uint64_t> words);
 
   // New, and not left of the window? Changes nothing. Number 0 is never sent (RFC 4303, 2.2).
   bool Check(uint64_t sequence) const {
-    if (sequence > top_) return true;
-    if (top_ - sequence > mask_ || sequence == 0) return false;
+    const uint64_t top = this->top();
+    if (sequence > top) return true;
+    if (top - sequence > mask_ || sequence == 0) return false;
     return (words_[WordOf(sequence)] & BitOf(sequence)) == 0;
   }
   // Requires: Check(sequence) is true.
   void Commit(uint64_t sequence) {
     SEKISHO_DCHECK(Check(sequence));
-    if (sequence > top_) Advance(sequence);
+    if (sequence > top()) Advance(sequence);
     words_[WordOf(sequence)] |= BitOf(sequence);
   }
 
@@ -47,7 +56,8 @@ class ReplayWindow {
   // Nothing was received yet: for a program that plays the same packets again.
   void Reset() { *this = ReplayWindow({words_, bits() / 64}); }
 
-  uint64_t top() const { return top_; }  // the highest committed
+  // The highest committed. Any thread.
+  uint64_t top() const { return top_.load(std::memory_order_relaxed); }
   uint32_t bits() const { return mask_ + 1; }
 
  private:
@@ -57,8 +67,8 @@ class ReplayWindow {
   void Advance(uint64_t sequence);
 
   uint64_t* words_ = nullptr;
-  uint64_t top_ = 0;
-  uint32_t mask_ = 0;  // bits - 1
+  std::atomic<uint64_t> top_ = 0;  // owner: relaxed; readers: relaxed
+  uint32_t mask_ = 0;              // bits - 1
 };
 
 inline ReplayWindow::ReplayWindow(std::span<uint64_t> words)
@@ -68,14 +78,15 @@ inline ReplayWindow::ReplayWindow(std::span<uint64_t> words)
 }
 
 inline void ReplayWindow::Advance(uint64_t sequence) {
-  const uint64_t first_word = (top_ + 1) / 64;
+  const uint64_t top = this->top();
+  const uint64_t first_word = (top + 1) / 64;
   const uint64_t last_word = sequence / 64;
   const uint64_t words = bits() / 64;
-  if (sequence - top_ > mask_) {
+  if (sequence - top > mask_) {
     for (uint64_t i = 0; i < words; ++i) words_[i] = 0;
   } else {
     // Whole words between, and of the first and last one only what is passed over.
-    const uint64_t from = ~uint64_t{0} << ((top_ + 1) % 64);
+    const uint64_t from = ~uint64_t{0} << ((top + 1) % 64);
     const uint64_t to = ~uint64_t{0} >> (63 - sequence % 64);
     if (first_word == last_word) {
       words_[first_word & (words - 1)] &= ~(from & to);
@@ -85,12 +96,12 @@ inline void ReplayWindow::Advance(uint64_t sequence) {
       words_[last_word & (words - 1)] &= ~to;
     }
   }
-  top_ = sequence;
+  top_.store(sequence, std::memory_order_relaxed);
 }
 
 inline uint64_t ReplayWindow::Infer(uint32_t low) const {
-  const uint32_t top_low = static_cast<uint32_t>(top_);
-  const uint64_t top_high = top_ >> 32;
+  const uint32_t top_low = static_cast<uint32_t>(top());
+  const uint64_t top_high = top() >> 32;
   const uint32_t left = top_low - mask_;  // the window's left edge, modulo 2^32
   if (top_low >= mask_) {                 // the window lies in one subspace
     return (low >= left ? top_high : top_high + 1) << 32 | low;

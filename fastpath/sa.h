@@ -3,7 +3,8 @@
 // Slots of InboundSad and OutboundSad. The slow path writes a slot before the DownMessage that
 // installs it; from then on until kSaRetired it is the worker's, and the slow path reads only the
 // counters. What every packet needs and nothing changes stands in the first line, what moves in
-// another, what is rarely looked at last.
+// another, what is rarely looked at last: an IPv4 packet of a tunnel touches two lines of its SA,
+// and inbound the word of the replay window.
 #pragma once
 
 #include <rte_common.h>
@@ -71,16 +72,18 @@ struct alignas(kCacheLine) InboundSa {
   bool only_around_esp = false;  // AH: what it carries must be ESP
   bool has_within = false;       // `within` says something
   CryptoSession session;
-  const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
-  uint8_t local_address[16] = {};          // outer destination; 4 bytes, then zeros, for IPv4
+  uint8_t local_address[16] = {};  // outer destination; 4 bytes, then zeros, for IPv4
+  uint32_t in_flight = 0;          // packets of it with the crypto backend; worker only
 
   alignas(kCacheLine) ReplayWindow window;  // moves; its bitmap follows this structure in the slot
-  Counter packets, bytes, dropped;          // worker writes, slow path reads
-  Counter highest;                          // window.top(), for the slow path
-  uint32_t in_flight = 0;                   // packets of it with the crypto backend
+  Counter packets, bytes;                   // worker writes, slow path reads
+  PlainSelectors plain_selectors;           // all that `selectors` say, where they are simple
+  uint64_t peer = 0;                        // InboundSaParameters::peer
 
-  alignas(kCacheLine) Spi spi;  // rarely touched
-  SlotId slot{};                // Spi::place()
+  alignas(kCacheLine) Counter dropped;     // rarely touched
+  const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
+  Spi spi;
+  SlotId slot{};  // Spi::place()
   uint32_t generation = 0;
   uint32_t retiring_next = 0;     // list of removed SAs with packets in flight
   uint64_t move_quiet_until = 0;  // TSC: no kPeerMoved before
@@ -88,13 +91,12 @@ struct alignas(kCacheLine) InboundSa {
   // Transport mode behind NAT: the sum of the addresses that the peer's transport checksums cover.
   uint16_t original_sum = 0;
   bool original_known = false;  // what came in UDP without this has its checksum made anew
-  uint64_t peer = 0;            // InboundSaParameters::peer
 
   alignas(kCacheLine) InboundLife life;  // touched where `limited`
   uint64_t within = 0;                   // LayerOf() the AH that its packets must come through
 };
 static_assert(offsetof(InboundSa, window) == kCacheLine);
-static_assert(offsetof(InboundSa, spi) == 2 * kCacheLine);
+static_assert(offsetof(InboundSa, dropped) == 2 * kCacheLine);
 static_assert(offsetof(InboundSa, life) == 3 * kCacheLine);
 static_assert(sizeof(InboundSa) == 4 * kCacheLine);
 
@@ -108,51 +110,81 @@ inline uint64_t LayerOf(const InboundSa& sa) { return LayerOf(sa.slot, sa.genera
 // UDP's alone, as the IP header is the packet's.
 inline constexpr size_t kOuterHeaderMax = 48;
 
+// Where the ESP packets of an SA go, as its worker found out with the last one that it looked up
+// the long way. Right while `epoch` is EspWorker::adjacency_epoch.
+struct Adjacency {
+  uint32_t epoch = 0;      // 0: not known
+  uint16_t neighbour = 0;  // NeighbourTable::At()
+  uint16_t whole_max = 0;  // bytes of the largest ESP packet that goes as it is, by any port
+  PortId port{};
+};
+static_assert(sizeof(Adjacency) == 12);
+
+// How much an SA may send, where that was said (sa_life.h). Memory of the slow path, constant;
+// lives as long as the slot is filled.
+struct OutboundLife {
+  uint64_t soft_sequence, sequence_last;  // the last that may be sent
+  uint64_t soft_bytes = UINT64_MAX, hard_bytes = UINT64_MAX;
+};
+
 struct alignas(kCacheLine) OutboundSa {
   // 0 while it takes no packets. Slow path: release, when all else is written; owning worker:
   // acquire, where another worker handed it a packet for this SA, and 0 when it is removed.
   std::atomic<uint32_t> active_generation = 0;
+  // Another number whenever packets that went by this SA may have to go by another, or none
+  // (outbound_sad.h). Never goes back to an earlier one, whoever has the slot. Slow path: release;
+  // workers: acquire.
+  std::atomic<uint32_t> version = 0;
   Be32 spi;
+  uint32_t checksum_part = 0;  // IPv4: one's complement sum of the constant fields
   EspLayout layout;
   uint8_t outer_bytes = 0;  // of outer_header
   IpsecProtocol protocol = IpsecProtocol::kEsp;
   uint8_t then_bytes = 0;  // what the SA that its packets go into adds
   CryptoSession session;
-  const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
-  uint64_t iv_secret = 0;                  // CBC: random half of the nonce that is encrypted
-  uint32_t checksum_part = 0;              // IPv4: one's complement sum of the constant fields
-  uint32_t then_slot_plus_one = 0;         // the SA that its packets go into; 0: none
-
-  alignas(kCacheLine) uint8_t outer_header[kOuterHeaderMax] = {};  // changed by kMovePeer only
-  uint64_t sequence_last = 0;   // the last that may be sent; 0: the SA is at its end
-  uint16_t path_mtu = 0;        // learned; 0: none (fastpath/path_mtu.h); worker only
-  uint32_t path_mtu_until = 0;  // TSC >> kPathMtuShift: it counts no longer
+  Adjacency adjacency;              // worker only
+  uint32_t then_slot_plus_one = 0;  // the SA that its packets go into; 0: none
 
   // What moves: worker only. The slow path reads this and the counters; all relaxed.
   alignas(kCacheLine) std::atomic<uint64_t> sequence_next = 1;
-  Counter packets, bytes, dropped;
-  uint64_t soft_sequence = 0, soft_bytes = 0;  // kSoftExpiry at these
-  uint64_t hard_bytes = UINT64_MAX;
-  uint32_t in_flight = 0;  // packets of it with the crypto backend
+  Counter bytes;
+  // From these numbers on sa_life.h looks closer, before a packet is sent.
+  uint64_t check_sequence = 0, check_bytes = 0;
+  uint32_t in_flight = 0;                      // packets of it with the crypto backend
+  uint8_t outer_header[kOuterHeaderMax] = {};  // IPv4 with UDP ends with this line
+
+  uint16_t path_mtu = 0;                   // learned; 0: none (fastpath/path_mtu.h); worker only
+  uint16_t then_generation = 0;            // with then_slot_plus_one: its low bits
+  uint64_t iv_secret = 0;                  // CBC: random half of the nonce that is encrypted
+  const SelectorSet* selectors = nullptr;  // lives as long as the slot is filled
+  Counter dropped;
+  uint32_t path_mtu_until = 0;  // TSC >> kPathMtuShift: it counts no longer
+  uint32_t retiring_next = 0;
+  SlotId slot{};
+  uint32_t generation = 0;
+
+  alignas(kCacheLine) Endpoint local;  // rarely touched
+  Endpoint remote;
+  uint64_t peer = 0;  // OutboundSaParameters::peer
+  const OutboundLife* life = nullptr;
+  WorkerId owner{};  // constant while the slot is filled
   bool soft_reported = false, hard_reported = false;
+  bool over = false;  // came to the end of its life
 
   uint64_t TakeSequence() {
     const uint64_t sequence = sequence_next.load(std::memory_order_relaxed);
     sequence_next.store(sequence + 1, std::memory_order_relaxed);
     return sequence;
   }
-
-  alignas(kCacheLine) SlotId slot{};  // rarely touched
-  WorkerId owner{};                   // constant while the slot is filled
-  uint16_t then_generation = 0;       // with then_slot_plus_one: its low bits
-  uint32_t generation = 0;
-  uint32_t retiring_next = 0;
-  Endpoint local, remote;
-  uint64_t peer = 0;  // OutboundSaParameters::peer
+  // For a packet that was not sent after all. Requires: it is the last that was taken.
+  void PutBackSequence(uint64_t sequence) {
+    sequence_next.store(sequence, std::memory_order_relaxed);
+  }
+  uint64_t packets() const { return sequence_next.load(std::memory_order_relaxed) - 1; }
 };
-static_assert(offsetof(OutboundSa, outer_header) == kCacheLine);
-static_assert(offsetof(OutboundSa, sequence_next) == 2 * kCacheLine);
-static_assert(offsetof(OutboundSa, slot) == 3 * kCacheLine);
+static_assert(offsetof(OutboundSa, sequence_next) == kCacheLine);
+static_assert(offsetof(OutboundSa, outer_header) + 28 == 2 * kCacheLine);
+static_assert(offsetof(OutboundSa, local) == 3 * kCacheLine);
 static_assert(sizeof(OutboundSa) == 4 * kCacheLine);
 
 // A multiple of 4 bytes behind IPv4, of 8 behind IPv6 (RFC 4302, 3.3.3.2.1).

@@ -11,27 +11,23 @@
 
 namespace sekisho::fastpath {
 
-[[gnu::cold]] DropReason EndOutbound(EspWorker& worker, OutboundSa& sa);
-[[gnu::cold]] void SaySoftExpiry(EspWorker& worker, OutboundSa& sa);
+[[gnu::cold]] DropReason CheckLimits(EspWorker& worker, OutboundSa& sa, size_t bytes);
 [[gnu::cold]] DropReason CountLimited(EspWorker& worker, InboundSa& sa, size_t bytes);
 
-// May the SA send one more packet of `bytes`? kNone, or why not.
-inline DropReason CheckLife(EspWorker& worker, OutboundSa& sa, size_t bytes) {
-  if (sa.sequence_next.load(std::memory_order_relaxed) > sa.sequence_last ||
-      sa.bytes.Get() + bytes > sa.hard_bytes) [[unlikely]] {
-    return EndOutbound(worker, sa);
-  }
-  return DropReason::kNone;
-}
+// Without lifetimes rekeying starts at three quarters of the sequence numbers. Slow path, before
+// the SA is published, or its worker.
+OutboundLife LifeOf(const OutboundSa& sa);
+// Before the first packet, and after a limit was passed: from when on is there one to be looked at?
+void SetChecks(OutboundSa& sa);
 
-// It did, under this number.
-inline void CountSent(EspWorker& worker, OutboundSa& sa, uint64_t sequence, size_t bytes) {
-  sa.packets.Add(1);
-  sa.bytes.Add(bytes);
-  if ((sequence >= sa.soft_sequence || sa.bytes.Get() >= sa.soft_bytes) && !sa.soft_reported)
-      [[unlikely]] {
-    SaySoftExpiry(worker, sa);
+// May the SA send one more packet of `bytes`? kNone, or why not. With that packet a soft limit may
+// be reached.
+inline DropReason CheckLife(EspWorker& worker, OutboundSa& sa, size_t bytes) {
+  if (sa.sequence_next.load(std::memory_order_relaxed) < sa.check_sequence &&
+      sa.bytes.Get() + bytes < sa.check_bytes) [[likely]] {
+    return DropReason::kNone;
   }
+  return CheckLimits(worker, sa, bytes);
 }
 
 // An authentic packet that holds `bytes` came in; it is counted by the caller if kNone.

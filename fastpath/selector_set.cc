@@ -58,6 +58,18 @@ SelectorSet::SelectorSet(const TrafficSelectors& local, const TrafficSelectors& 
   }
 }
 
+PlainSelectors SelectorSet::plain() const {
+  const auto is_plain = [](const std::vector<Flat>& side) {
+    return side.size() == 1 && side[0].family == 4 && side[0].protocol == kAnyProtocol &&
+           side[0].ports.is_all();
+  };
+  if (!is_plain(local_) || !is_plain(remote_)) return {};
+  return {.local_first = static_cast<uint32_t>(local_[0].first.low),
+          .local_last = static_cast<uint32_t>(local_[0].last.low),
+          .remote_first = static_cast<uint32_t>(remote_[0].first.low),
+          .remote_last = static_cast<uint32_t>(remote_[0].last.low)};
+}
+
 std::vector<SelectorSet::Flat> SelectorSet::Flatten(const TrafficSelectors& selectors) {
   std::vector<Flat> result;
   result.reserve(selectors.size());

@@ -39,6 +39,18 @@ struct PacketSelectors {
 PacketSelectors OutboundSelectors(rte_mbuf* mbuf);
 PacketSelectors InboundSelectors(rte_mbuf* mbuf);
 
+// One range of IPv4 addresses on each side, any protocol, any port: what most SAs of users have,
+// beside the other things of an SA that a packet touches. Host order. Where an SA has other
+// selectors, nothing matches, and SelectorSet is asked.
+struct PlainSelectors {
+  uint32_t local_first = 1, local_last = 0, remote_first = 1, remote_last = 0;
+
+  bool Contains(uint32_t local, uint32_t remote) const {
+    return local_first <= local && local <= local_last && remote_first <= remote &&
+           remote <= remote_last;
+  }
+};
+
 class SelectorSet {
  public:
   // More than a peer sanely negotiates; bounds the work per packet.
@@ -51,6 +63,8 @@ class SelectorSet {
     return AnyContains(local_, packet.local, packet.local_port, packet) &&
            AnyContains(remote_, packet.remote, packet.remote_port, packet);
   }
+  // The same as PlainSelectors, as far as that can say it.
+  PlainSelectors plain() const;
   // Then fragments may not go through the SA (RFC 4301, 7.1).
   bool names_ports() const { return names_ports_; }
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "fastpath/adjacency.h"
+#include "fastpath/checksum_offload.h"
 #include "fastpath/dispose.h"
 #include "fastpath/fragment.h"
 #include "fastpath/hand_over.h"
@@ -42,7 +44,10 @@ void SendToNeighbour(Worker& worker, rte_mbuf* mbuf, const NextHop& hop) {
       hop.gateway.has_value() ? *hop.gateway : DestinationOf(mbuf, ContextOf(mbuf));
   Neighbour* neighbour = worker.neighbours.FindOrAdd(hop.port, address);
   if (neighbour == nullptr) return Drop(worker, mbuf, DropReason::kNeighbourQueueFull);
-  if (neighbour->resolved) return SendTo(worker, hop.port, neighbour->mac, mbuf);
+  if (neighbour->resolved) {
+    NoteAdjacency(worker, mbuf, hop.port, *neighbour);
+    return SendTo(worker, hop.port, neighbour->mac, mbuf);
+  }
   Wait(worker, hop.port, address, *neighbour, mbuf);
 }
 
@@ -59,6 +64,7 @@ bool MayFragment(rte_mbuf* mbuf, const PacketContext& context) {
     SendTooBig(worker, mbuf, mtu);
     return Drop(worker, mbuf, DropReason::kTooBig);
   }
+  MakeDueChecksum(mbuf);
   FragmentList pieces;
   const size_t count = FragmentPacket(worker, mbuf, mtu, pieces);
   if (count == 0) return Drop(worker, mbuf, DropReason::kNoMbuf);
@@ -83,8 +89,30 @@ bool AddTag(const WorkerPort& out, rte_mbuf* mbuf) {
   return true;
 }
 
+// A checksum that was put off is made at last.
+void FinishChecksum(const WorkerPort& out, rte_mbuf* mbuf) {
+  if (!out.checksum_offload) return MakeDueChecksum(mbuf);
+  const bool tag_in_frame = out.vlan != 0 && !out.vlan_offload;
+  LeaveDueChecksumToPort(mbuf, kEthernetHeaderBytes + (tag_in_frame ? kVlanTagBytes : 0));
+}
+
+// Lets the driver see what is left to its device, and put right what that wants otherwise. What it
+// refuses is dropped, the others move up. Returns how many there are.
+[[gnu::noinline]] uint16_t PrepareOffloads(Worker& worker, WorkerPort& port, uint16_t count) {
+  port.offloaded = false;
+  for (uint16_t done = 0; done < count;) {
+    const auto left = static_cast<uint16_t>(count - done);
+    done += rte_eth_tx_prepare(port.device, port.queue, &port.waiting[done], left);
+    if (done == count) break;
+    Drop(worker, port.waiting[done], DropReason::kTransmitRefused);
+    std::copy(&port.waiting[done + 1], &port.waiting[count], &port.waiting[done]);
+    --count;
+  }
+  return count;
+}
+
 void FlushPort(Worker& worker, WorkerPort& port) {
-  const uint16_t count = port.waiting_count;
+  uint16_t count = port.waiting_count;
   if (count == 0) return;
   port.waiting_count = 0;
   if (port.link_down) [[unlikely]] {
@@ -92,6 +120,7 @@ void FlushPort(Worker& worker, WorkerPort& port) {
     for (uint16_t i = 0; i < count; ++i) Drop(worker, port.waiting[i], DropReason::kPortDown);
     return;
   }
+  if (port.offloaded) count = PrepareOffloads(worker, port, count);
   uint64_t bytes = 0;
   for (uint16_t i = 0; i < count; ++i) {
     bytes += port.waiting[i]->pkt_len;
@@ -124,7 +153,8 @@ void Deliver(Worker& worker, Burst burst) {
   }
 }
 
-void SendTo(Worker& worker, PortId port, const MacAddress& mac, rte_mbuf* mbuf) {
+void SendToSlowly(Worker& worker, PortId port, const MacAddress& mac, rte_mbuf* mbuf) {
+  if (ContextOf(mbuf).checksum_due) FinishChecksum(PortAt(worker, port), mbuf);
   const bool v4 = ContextOf(mbuf).family == 4;
   auto* ethernet =
       reinterpret_cast<rte_ether_hdr*>(rte_pktmbuf_prepend(mbuf, kEthernetHeaderBytes));
@@ -148,6 +178,7 @@ void SendFrame(Worker& worker, PortId port, rte_mbuf* mbuf) {
     return HandOverTo(worker, out.sender, HandOverStage::kTransmit, mbuf);
   }
   if (out.vlan != 0 && !AddTag(out, mbuf)) return Drop(worker, mbuf, DropReason::kBug);
+  out.offloaded |= (mbuf->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK) != 0;
   out.waiting[out.waiting_count++] = mbuf;
   if (out.waiting_count == kTransmitBufferMax) FlushPort(worker, out);
 }
@@ -198,6 +229,7 @@ void ForgetNeighbour(Worker& worker, const DownMessage::Neighbour& message) {
     Drop(worker, neighbour->pending[i], DropReason::kNeighbourUnresolved);
   }
   worker.neighbours.Remove(message.port, message.address);
+  ForgetAdjacencies(worker);
 }
 
 }  // namespace sekisho::fastpath

@@ -1,6 +1,13 @@
 // fastpath/transmit.h: the last stages: from an IP packet with its next hop to frames on a port.
 #pragma once
 
+#include <rte_ether.h>
+
+#include <cstring>
+
+#include "common/byte_order.h"
+#include "fastpath/mbuf.h"
+#include "fastpath/parse.h"
 #include "fastpath/worker.h"
 
 namespace sekisho::fastpath {
@@ -11,7 +18,27 @@ namespace sekisho::fastpath {
 void Deliver(Worker& worker, Burst burst);
 
 // Takes an IP packet whose next hop's address is known.
-void SendTo(Worker& worker, PortId port, const MacAddress& mac, rte_mbuf* mbuf);
+void SendToSlowly(Worker& worker, PortId port, const MacAddress& mac, rte_mbuf* mbuf);
+// The same; nearly all need nothing but an Ethernet header.
+inline void SendTo(Worker& worker, PortId port, const MacAddress& mac, rte_mbuf* mbuf) {
+  constexpr uint16_t kFrameBytesMin = 60;  // IEEE 802.3, without the check sequence
+  WorkerPort& out = PortAt(worker, port);
+  const PacketContext& context = ContextOf(mbuf);
+  if (context.checksum_due || out.plain_room() == 0 || mbuf->ol_flags != 0 ||
+      mbuf->data_len < kFrameBytesMin - kEthernetHeaderBytes ||
+      mbuf->data_off < kEthernetHeaderBytes) [[unlikely]] {
+    return SendToSlowly(worker, port, mac, mbuf);
+  }
+  mbuf->data_off = static_cast<uint16_t>(mbuf->data_off - kEthernetHeaderBytes);
+  mbuf->data_len = static_cast<uint16_t>(mbuf->data_len + kEthernetHeaderBytes);
+  mbuf->pkt_len += kEthernetHeaderBytes;
+  uint8_t* frame = DataOf(mbuf);
+  std::memcpy(frame, mac.data(), mac.size());
+  std::memcpy(frame + mac.size(), out.mac.data(), mac.size());
+  StoreBigEndian<uint16_t>(frame + 12, context.family == 4 ? uint16_t{RTE_ETHER_TYPE_IPV4}
+                                                           : uint16_t{RTE_ETHER_TYPE_IPV6});
+  out.waiting[out.waiting_count++] = mbuf;
+}
 // Takes a whole frame: pads it and puts it among those that wait for the port.
 void SendFrame(Worker& worker, PortId port, rte_mbuf* mbuf);
 // Gives each port the frames that wait for it. Once per round.

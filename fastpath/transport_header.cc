@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "fastpath/checksum.h"
+#include "fastpath/checksum_offload.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
 
@@ -98,6 +99,7 @@ void SetFollowing(uint8_t* packet, const ClearHeaders& headers, uint8_t protocol
 uint16_t SumOfAddresses(const uint8_t* packet) { return OnesSum(Addresses(packet)); }
 
 uint8_t* TransportChecksum(rte_mbuf* mbuf, const PacketContext& context) {
+  if (context.checksum_due) return nullptr;
   const size_t offset = ChecksumOffset(context.protocol);
   // ICMPv6 in IPv4 is no ICMP at all.
   if (offset == 0 || (context.protocol == IPPROTO_ICMPV6 && context.family == 4)) return nullptr;
@@ -122,7 +124,7 @@ void ReplaceAddressesInChecksum(rte_mbuf* mbuf, const PacketContext& context, ui
   ExchangeInChecksum(checksum, context.protocol, before, after);
 }
 
-void RemakeChecksum(rte_mbuf* mbuf, const PacketContext& context) {
+void RemakeChecksum(rte_mbuf* mbuf, PacketContext& context) {
   // Which part of their packets the others cover is their own affair.
   if (context.protocol != IPPROTO_TCP && context.protocol != IPPROTO_UDP &&
       context.protocol != IPPROTO_ICMPV6) {
@@ -130,13 +132,14 @@ void RemakeChecksum(rte_mbuf* mbuf, const PacketContext& context) {
   }
   uint8_t* checksum = TransportChecksum(mbuf, context);
   if (checksum == nullptr) return;
+  const size_t rest = mbuf->data_len - size_t{context.l4_offset};
+  const size_t bytes = context.protocol == IPPROTO_UDP
+                           ? LoadBigEndian<uint16_t>(DataOf(mbuf) + context.l4_offset + 4)
+                           : rest;
+  if (bytes == rest && context.protocol != IPPROTO_ICMPV6) return PutOffChecksum(context);
   const ByteSpan addresses = Addresses(DataOf(mbuf));
   const size_t half = addresses.size() / 2;
   checksum[0] = checksum[1] = 0;
-  size_t bytes = mbuf->data_len - size_t{context.l4_offset};
-  if (context.protocol == IPPROTO_UDP) {
-    bytes = LoadBigEndian<uint16_t>(DataOf(mbuf) + context.l4_offset + 4);
-  }
   const uint16_t sum =
       OnesSumWithPseudoHeader(addresses.first(half), addresses.subspan(half), context.protocol,
                               SpanOf(mbuf).subspan(context.l4_offset, bytes));

@@ -37,8 +37,8 @@ uint16_t SumOfAddresses(const uint8_t* packet);
 // succeeded, and no fragment.
 void ReplaceAddressesInChecksum(rte_mbuf* mbuf, const PacketContext& context, uint16_t before);
 // The same without knowing those addresses: made anew, for what is covered whole (TCP, UDP,
-// ICMPv6).
-void RemakeChecksum(rte_mbuf* mbuf, const PacketContext& context);
+// ICMPv6); TCP's and UDP's when the packet leaves (checksum_offload.h).
+void RemakeChecksum(rte_mbuf* mbuf, PacketContext& context);
 
 // RFC 1624, 3: a checksum after a word it covers went from `before` to `after`. All in memory
 // order.
@@ -50,8 +50,8 @@ constexpr uint16_t UpdatedChecksum(uint16_t checksum, uint16_t before, uint16_t 
   return static_cast<uint16_t>(~sum);
 }
 
-// The transport checksum of a packet, or null where its protocol has none, where it is cut off, or
-// where it is a UDP packet without one.
+// The transport checksum of a packet, or null where its protocol has none, where it is cut off,
+// where it is a UDP packet without one, or where it is yet to be made.
 uint8_t* TransportChecksum(rte_mbuf* mbuf, const PacketContext& context);
 // What the sender wrote stands at `checksum`: exchanges one word that it covers.
 void ExchangeInChecksum(uint8_t* checksum, uint8_t protocol, uint16_t before, uint16_t after);

@@ -5,6 +5,7 @@
 #include <rte_pause.h>
 #include <rte_prefetch.h>
 
+#include "fastpath/adjacency.h"
 #include "fastpath/ah_decap.h"
 #include "fastpath/arp.h"
 #include "fastpath/dispose.h"
@@ -22,6 +23,8 @@
 #include "fastpath/protect.h"
 #include "fastpath/punt.h"
 #include "fastpath/reassemble.h"
+#include "fastpath/recall.h"
+#include "fastpath/recognise_esp.h"
 #include "fastpath/transmit.h"
 #include "fastpath/worker_hand_over.h"
 
@@ -55,7 +58,7 @@ void Parse(Worker& worker, PortId port, Burst burst, PacketList& parsed) {
     if (i + 2 < burst.size()) rte_prefetch0(DataOf(burst[i + 2]));
     rte_mbuf* mbuf = burst[i];
     PacketContext& context = ContextOf(mbuf);
-    context = {};
+    ClearContext(context);
     context.port_in = port;
     context.policy = kNoPolicy;
     if (mbuf->nb_segs > 1 && rte_pktmbuf_linearize(mbuf) != 0) {
@@ -112,27 +115,25 @@ void Sort(Worker& worker, Burst burst, Sorted& sorted) {
   }
 }
 
-// ESP and AH: to the SAD and the crypto backend of the worker that owns the SA. What comes back is
+// ESP and AH of this worker's SAs: to the SAD and the crypto backend. What comes back is
 // CollectDecrypted()'s.
+void DecapsulateOwn(Worker& worker, Burst own, IpsecProtocol protocol) {
+  if (own.empty()) return;
+  StageTimer timer(worker.esp.stages, Stage::kDecapsulate);
+  PacketList dropped;
+  if (protocol == IpsecProtocol::kAh) {
+    AhDecapSubmit(worker.esp, own, dropped);
+  } else {
+    EspDecapSubmit(worker.esp, own, dropped);
+  }
+  DropAll(worker, dropped);
+}
+
+// The same of what any worker may own.
 void Decapsulate(Worker& worker, Burst burst, IpsecProtocol protocol) {
   PacketList own;
   HandOverToSpiOwners(worker, burst, own);
-  if (own.empty()) return;
-  StageTimer timer(worker.esp.stages, Stage::kDecapsulate);
-  for (rte_mbuf* mbuf : own.burst()) {
-    PacketContext& context = ContextOf(mbuf);
-    const bool udp = context.kind == PacketKind::kEspInUdp;
-    context.outer_local = {DestinationOf(mbuf, context),
-                           udp ? context.destination_port : uint16_t{0}};
-    context.outer_remote = {SourceOf(mbuf, context), udp ? context.source_port : uint16_t{0}};
-  }
-  PacketList dropped;
-  if (protocol == IpsecProtocol::kAh) {
-    AhDecapSubmit(worker.esp, own.burst(), dropped);
-  } else {
-    EspDecapSubmit(worker.esp, own.burst(), dropped);
-  }
-  DropAll(worker, dropped);
+  DecapsulateOwn(worker, own.burst(), protocol);
 }
 
 void Echo(Worker& worker, Burst burst) {
@@ -175,6 +176,23 @@ void DispatchAll(Worker& worker, Burst burst) {
   if (!whole.empty()) Dispatch(worker, whole.burst(), none);
 }
 
+// What is plain and known goes its way at once. Returns what does not.
+Burst ShortCut(Worker& worker, PortId port, Burst frames, PacketList& rest) {
+  const WorkerPort& in = PortAt(worker, port);
+  if (in.vlan != 0 || worker.tables == nullptr) return frames;
+  if (in.side == PortSide::kInside) {
+    if (!worker.known4.exists() || worker.esp.outbound->has_flows()) return frames;
+    Recall(worker, port, frames, rest);
+  } else if (in.side == PortSide::kOutside) {
+    PacketList esp;
+    RecogniseEsp(worker, port, frames, esp, rest);
+    DecapsulateOwn(worker, esp.burst(), IpsecProtocol::kEsp);
+  } else {
+    return frames;
+  }
+  return rest.burst();
+}
+
 bool Receive(Worker& worker, PortId port) {
   WorkerPort& in = PortAt(worker, port);
   if (in.queue == kNoQueue) return false;
@@ -191,8 +209,8 @@ bool Receive(Worker& worker, PortId port) {
   in.received_bytes.Add(bytes);
   worker.counters.received.Add(count);
 
-  PacketList parsed;
-  Parse(worker, port, {frames.data(), count}, parsed);
+  PacketList rest, parsed;
+  Parse(worker, port, ShortCut(worker, port, {frames.data(), count}, rest), parsed);
   DispatchAll(worker, parsed.burst());
   return true;
 }
@@ -201,7 +219,9 @@ bool Receive(Worker& worker, PortId port) {
 void GoOnInner(Worker& worker, Burst burst) {
   StageTimer timer(worker.esp.stages, Stage::kParse);
   PacketList followed, inner;
-  FollowDecapsulated(worker, burst, followed);
+  PacketList long_way;
+  SendInner(worker, burst, long_way);
+  FollowDecapsulated(worker, long_way.burst(), followed);
   for (rte_mbuf* mbuf : followed.burst()) {
     PacketContext& context = ContextOf(mbuf);
     if (ClassifyLocal(mbuf, *worker.local, context)) {
@@ -231,7 +251,7 @@ bool CollectEncrypted(Worker& worker) {
     if (EspEncapFinish(worker.esp, passed, dropped) == 0) return any;
     any = true;
     DropAll(worker, dropped);
-    RouteOwn(worker, passed.burst());
+    SendProtected(worker, passed.burst());
   }
 }
 
@@ -239,6 +259,9 @@ void SwapTables(Worker& worker, uint32_t index) {
   worker.tables = (*worker.tables_slots)[index].get();
   worker.tables_index = index;
   worker.tables_unsaid = true;
+  ForgetAdjacencies(worker);
+  worker.known4.Forget();
+  worker.known6.Forget();
 }
 
 void Obey(Worker& worker, const DownMessage& message) {
@@ -326,8 +349,8 @@ void SayTablesSwapped(Worker& worker) {
   worker.tables_unsaid = !SendUp(worker, message);
 }
 
-void StartRound(Worker& worker) {
-  worker.now_tsc = rte_rdtsc();
+void StartRound(Worker& worker, uint64_t now_tsc) {
+  worker.now_tsc = now_tsc;
   worker.esp.now_tsc = worker.now_tsc;
   RefillBudgets(worker.budgets, worker.now_tsc);
   if (worker.now_tsc >= worker.next_housekeeping_tsc) {
@@ -351,8 +374,8 @@ void EndRound(Worker& worker) {
 
 }  // namespace
 
-bool RunOnce(Worker& worker) {
-  StartRound(worker);
+bool RunOnce(Worker& worker, uint64_t now_tsc) {
+  StartRound(worker, now_tsc);
   bool busy = ObeyMessages(worker);
   ForwardMade(worker);
   busy |= TakeOver(worker);
@@ -369,7 +392,7 @@ bool RunOnce(Worker& worker) {
 
 void RunUntilStopped(Worker& worker) {
   while (!worker.stop.load(std::memory_order_relaxed)) {
-    if (!RunOnce(worker)) rte_pause();
+    if (!RunOnce(worker, rte_rdtsc())) rte_pause();
   }
   worker.runs_ended.fetch_add(1, std::memory_order_release);
 }

@@ -12,9 +12,12 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 
 #include "common/messages.h"
 #include "fastpath/counter.h"
+#include "fastpath/decision_cache.h"
+#include "fastpath/destination_cache.h"
 #include "fastpath/esp_worker.h"
 #include "fastpath/fast_path.h"
 #include "fastpath/flow_table.h"
@@ -44,14 +47,24 @@ struct WorkerPort {
   WorkerId sender{};
   PortSide side = PortSide::kOutside;
   uint16_t mtu = 0;
-  uint16_t vlan = 0;          // 0: untagged
-  bool vlan_offload = false;  // the device writes the tag
+  uint16_t vlan = 0;              // 0: untagged
+  bool vlan_offload = false;      // the device writes the tag
+  bool checksum_offload = false;  // the device makes TCP and UDP checksums
+  bool offloaded = false;         // and one of `waiting` has some of that for it to do
   bool reverse_path = false;
   MacAddress mac = {};
+  uint64_t mac_raw = 0;        // the same, as the first six bytes of a frame are loaded
   bool link_down = false;      // sampled with the housekeeping, not per packet
   uint16_t waiting_count = 0;  // frames collected for the next rte_eth_tx_burst
   std::array<rte_mbuf*, kTransmitBufferMax> waiting;
   Counter received_packets, received_bytes, sent_packets, sent_bytes;
+
+  // For how many more frames is there room in `waiting`, that want no tag and go by our queue? The
+  // last place is left to SendFrame(), which then makes room.
+  uint16_t plain_room() const {
+    if (queue == kNoQueue || vlan != 0) return 0;
+    return static_cast<uint16_t>(kTransmitBufferMax - 1 - waiting_count);
+  }
 };
 
 // A MAC address that any worker may learn and all use: the last to write is right.
@@ -93,6 +106,7 @@ struct HandOver {
 struct WorkerCounters {
   Counter received, made_here, sent, delivered, punted, consumed, held;  // see Accounting
   Counter handed_over, taken_over;                                       // packets; see HandOver
+  Counter recalled;                                                      // packets; recall.h
   Counter rounds, busy_rounds;
   std::array<std::array<Counter, kDropReasons>, kPortsMax + 1> drops;  // by port in, then reason
 };
@@ -110,6 +124,7 @@ struct Worker {
   const TablesSlots* tables_slots = nullptr;
   rte_mempool* packets = nullptr;        // ordinary buffers
   rte_mempool* large_packets = nullptr;  // for packets larger than a frame
+  uint16_t outside_mtu = UINT16_MAX;     // the smallest of the outside ports'
   SharedMac* host_mac = nullptr;         // of the host's own stack; shared by all workers
   rte_ring* down = nullptr;              // DownMessage; slow path -> worker
   rte_ring* up = nullptr;                // UpMessage; worker -> slow path
@@ -127,11 +142,14 @@ struct Worker {
   // The way to this machine's own stack; port kNoPort without a host port.
   NextHop host = {kNoPort, {}};
   NeighbourTable neighbours;
+  std::unique_ptr<DestinationCache> destinations;
+  DecisionCache<FlowId4> known4;  // recall.h
+  DecisionCache<FlowId6> known6;
   ReassemblyTable reassembly;
   HandOver hand_over;
   Budgets budgets;
   PacketList made;               // ICMP errors of this round, forwarded at the start of the next
-  uint64_t now_tsc = 0;          // read once per round
+  uint64_t now_tsc = 0;          // the same for a whole round
   uint64_t pending_packets = 0;  // in neighbours' queues
   uint16_t ipv4_id = 0;          // of the next IPv4 packet made here
   uint32_t ipv6_fragment_id = 0;
@@ -142,7 +160,7 @@ struct Worker {
 };
 
 // One round over all ports, messages and crypto queues. True if there was anything to do.
-bool RunOnce(Worker& worker);
+bool RunOnce(Worker& worker, uint64_t now_tsc);
 // Rounds until worker.stop. For rte_eal_remote_launch.
 void RunUntilStopped(Worker& worker);
 

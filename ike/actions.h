@@ -78,7 +78,8 @@ struct ChildSaHalf {
   // Transport mode with NAT between: both ends' addresses as the peer knows them, which the
   // checksums of its packets cover.
   std::optional<IpAddress> original_local, original_remote;
-  uint64_t soft_bytes = 0;       // ask for a rekey after these; 0: never
+  // NoteSoftExpiry() and NoteHardExpiry() are wanted after these; 0: never.
+  uint64_t soft_bytes = 0, soft_packets = 0, hard_bytes = 0, hard_packets = 0;
   bool initiated_by_us = false;  // the exchange that made it
 };
 struct InstallInboundSa {

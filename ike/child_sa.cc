@@ -54,6 +54,9 @@ ChildSaHalf MakeHalf(const IkeSa& sa, const ChildSa& child) {
   half.original_local = child.original_local;
   half.original_remote = child.original_remote;
   half.soft_bytes = child.child_template->rekey_bytes;
+  half.soft_packets = child.child_template->rekey_packets;
+  half.hard_bytes = child.child_template->life_bytes;
+  half.hard_packets = child.child_template->life_packets;
   half.initiated_by_us = child.initiated_by_us;
   return half;
 }

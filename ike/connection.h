@@ -54,7 +54,9 @@ struct ChildTemplate {
   std::vector<AlgorithmProposal> esp_proposals = DefaultEspProposals();
   absl::Duration rekey_time = absl::Hours(1);    // soft; jittered down by up to a tenth
   absl::Duration life_time = absl::Minutes(66);  // hard: deleted if not rekeyed by then
-  uint64_t rekey_bytes = 0;                      // soft; 0: no limit
+  // The same of each direction by itself; 0: no limit.
+  uint64_t rekey_bytes = 0, rekey_packets = 0;  // soft
+  uint64_t life_bytes = 0, life_packets = 0;    // hard
 };
 
 struct Connection {

@@ -27,6 +27,10 @@ Parameters ParametersOf(const ike::ChildSaHalf& half) {
   parameters.remote_endpoint = half.remote_endpoint;
   parameters.udp_encapsulation = half.udp_encapsulation;
   parameters.mode = half.mode;
+  parameters.lifetimes = {.soft_bytes = half.soft_bytes,
+                          .soft_packets = half.soft_packets,
+                          .hard_bytes = half.hard_bytes,
+                          .hard_packets = half.hard_packets};
   // Stays the same over rekeys of the Child SA and of the IKE SA.
   parameters.peer = static_cast<uint64_t>(half.ike_sa);
   return parameters;
@@ -45,7 +49,6 @@ absl::Status ChildSas::InstallInbound(const ike::ChildSaHalf& half) {
 
 absl::Status ChildSas::InstallOutbound(const ike::ChildSaHalf& half) {
   auto parameters = ParametersOf<fastpath::OutboundSaParameters>(half);
-  parameters.lifetimes.soft_bytes = half.soft_bytes;
   // Both halves with one worker: what it learns from the one serves the other.
   const auto known = child_sas_.find(half.child_sa);
   if (known != child_sas_.end() && known->second.inbound) {
@@ -74,24 +77,13 @@ void ChildSas::Remove(ike::ChildSaId child_sa, std::optional<fastpath::SaHandle>
   if (found == child_sas_.end() || !(found->second.*half)) return;
   const fastpath::SaHandle handle = *std::exchange(found->second.*half, std::nullopt);
   owners_.erase(handle);
-  pending_moves_.erase(handle);
   if (!found->second.inbound && !found->second.outbound) {
     const auto siblings = by_ike_sa_.find(found->second.ike_sa);
     std::erase(siblings->second, child_sa);
     if (siblings->second.empty()) by_ike_sa_.erase(siblings);
     child_sas_.erase(found);
   }
-  if (absl::IsResourceExhausted(fast_path_.Remove(handle))) pending_removals_.push_back(handle);
-}
-
-void ChildSas::RetryPending() {
-  std::erase_if(pending_removals_, [&](const fastpath::SaHandle& handle) {
-    return !absl::IsResourceExhausted(fast_path_.Remove(handle));
-  });
-  absl::erase_if(pending_moves_, [&](const auto& move) {
-    return !absl::IsResourceExhausted(
-        fast_path_.MovePeer(move.first, move.second.local, move.second.remote));
-  });
+  changes_.Remove(handle);
 }
 
 void ChildSas::MovePeer(ike::IkeSaId ike_sa, const Endpoint& local, const Endpoint& remote) {
@@ -100,10 +92,8 @@ void ChildSas::MovePeer(ike::IkeSaId ike_sa, const Endpoint& local, const Endpoi
   for (const ike::ChildSaId id : found->second) {
     const std::optional<fastpath::SaHandle>& outbound = child_sas_.at(id).outbound;
     if (!outbound) continue;
-    pending_moves_.erase(*outbound);
-    if (absl::IsResourceExhausted(fast_path_.MovePeer(*outbound, local, remote))) {
-      pending_moves_[*outbound] = {local, remote};
-    }
+    // The engine has said so already; an SA that is gone needs nothing.
+    changes_.MovePeer(*outbound, local, remote).IgnoreError();
   }
 }
 

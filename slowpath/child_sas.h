@@ -12,6 +12,7 @@
 #include "common/messages.h"
 #include "fastpath/fast_path.h"
 #include "ike/actions.h"
+#include "slowpath/sa_changes.h"
 
 namespace sekisho::slowpath {
 
@@ -25,7 +26,7 @@ class ChildSas {
   };
 
   // `fast_path` must outlive this.
-  explicit ChildSas(fastpath::FastPath& fast_path) : fast_path_(fast_path) {}
+  explicit ChildSas(fastpath::FastPath& fast_path) : fast_path_(fast_path), changes_(fast_path) {}
 
   absl::Status InstallInbound(const ike::ChildSaHalf& half);
   absl::Status InstallOutbound(const ike::ChildSaHalf& half);
@@ -36,7 +37,7 @@ class ChildSas {
   // does.
   void MovePeer(ike::IkeSaId ike_sa, const Endpoint& local, const Endpoint& remote);
   // Tries again what a full down ring refused. Called often.
-  void RetryPending();
+  void RetryPending() { changes_.RetryPending(); }
 
   // Whose is this SA? nullopt: it was removed in the meantime.
   std::optional<ike::ChildSaId> Find(const fastpath::SaHandle& sa) const;
@@ -47,21 +48,14 @@ class ChildSas {
   std::vector<ike::IkeSaId> TakeSilentOutbound();
 
  private:
-  struct Ends {
-    Endpoint local, remote;
-  };
-
   ChildSa& Own(const ike::ChildSaHalf& half, const fastpath::SaHandle& handle);
   void Remove(ike::ChildSaId child_sa, std::optional<fastpath::SaHandle> ChildSa::*half);
 
   fastpath::FastPath& fast_path_;
+  SaChanges changes_;
   absl::flat_hash_map<ike::ChildSaId, ChildSa> child_sas_;
   absl::flat_hash_map<ike::IkeSaId, std::vector<ike::ChildSaId>> by_ike_sa_;
   absl::flat_hash_map<fastpath::SaHandle, ike::ChildSaId> owners_;
-  // What a full down ring refused. A worker reports each place of a peer once, so a move that is
-  // not made now must be made later.
-  std::vector<fastpath::SaHandle> pending_removals_;
-  absl::flat_hash_map<fastpath::SaHandle, Ends> pending_moves_;
 };
 
 }  // namespace sekisho::slowpath

@@ -122,6 +122,8 @@ fastpath::FastPathConfig MakeFastPathConfig(const Config& config) {
   const auto workers = static_cast<uint32_t>(config.workers.cores.size());
   result.inbound_sas_max = std::bit_ceil((config.memory.child_sas + workers - 1) / workers);
   result.outbound_sas_max = std::bit_ceil(config.memory.child_sas);
+  result.decisions_max = fastpath::DecisionsFor(config.memory.child_sas);
+  result.flows_max = config.memory.flows;
   result.replay_window = config.crypto.replay_window;
   return result;
 }

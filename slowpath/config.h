@@ -42,6 +42,7 @@ struct MemoryConfig {
   unsigned megabytes = 512;  // of the EAL, without huge pages
   uint32_t packet_buffers = 16384;
   uint32_t child_sas = 16384;  // at once, with those that are being replaced; for all workers
+  uint32_t flows = fastpath::FastPathConfig().flows_max;  // learned at once, by each worker
 };
 
 struct PortSettings {

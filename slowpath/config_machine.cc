@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/spi.h"
+#include "fastpath/flow_table.h"
 #include "slowpath/config_sections.h"
 #include "slowpath/config_values.h"
 
@@ -93,6 +94,7 @@ void ReadMemory(ConfigMap& root, MemoryConfig& memory) {
   map.Read("megabytes", NumberFrom<unsigned>(64, 1u << 20), memory.megabytes);
   map.Read("packet_buffers", NumberFrom<uint32_t>(1024, 1u << 22), memory.packet_buffers);
   map.Read("child_sas", NumberFrom<uint32_t>(64, kSlotsMax), memory.child_sas);
+  map.Read("flows", NumberFrom<uint32_t>(64, fastpath::FlowTable::kFlowsMax), memory.flows);
   map.Finish();
 }
 

@@ -53,10 +53,6 @@ absl::StatusOr<uint16_t> ParsePort(const std::string& text) {
   return static_cast<uint16_t>(*port);
 }
 
-absl::StatusOr<uint64_t> ParseCount(const std::string& text) {
-  return ParseNumber(text, 1, UINT64_MAX);
-}
-
 absl::StatusOr<absl::Duration> ParseLifetime(const std::string& text) {
   return ParseDuration(text, kLifetimeMin, kLifetimeMax);
 }

@@ -84,6 +84,10 @@ absl::StatusOr<uint64_t> ParseNumber(absl::string_view text, uint64_t least, uin
   return value;
 }
 
+absl::StatusOr<uint64_t> ParseCount(absl::string_view text) {
+  return ParseNumber(text, 1, UINT64_MAX);
+}
+
 absl::StatusOr<uint64_t> ParseSize(absl::string_view text) {
   absl::string_view digits = text;
   int shift = 0;

@@ -21,6 +21,7 @@ absl::Status Wanted(absl::string_view found, absl::string_view wanted);
 absl::StatusOr<std::string> ParseText(absl::string_view text);  // anything but empty
 absl::StatusOr<bool> ParseBool(absl::string_view text);         // true, false, yes, no, on, off
 absl::StatusOr<uint64_t> ParseNumber(absl::string_view text, uint64_t least, uint64_t most);
+absl::StatusOr<uint64_t> ParseCount(absl::string_view text);  // 1 or more
 // "1500", "64K", "100M", "2G": bytes in powers of 1024.
 absl::StatusOr<uint64_t> ParseSize(absl::string_view text);
 // "500ms", "30s", "5m", "4h", "1d".

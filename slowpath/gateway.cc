@@ -60,6 +60,7 @@ absl::Status Gateway::Set(bool with_console) {
   loop_.Every(absl::Seconds(1), [this] {
     ike_->ReportTraffic();
     ike_->RetryPending();
+    manual_sas_->RetryPending();
     manual_sas_->HandleTimers(clock_.Now());
     NeighbourResolver::Actions actions = std::exchange(neighbours_unsaid_, {});
     neighbours_->HandleTimers(clock_.Now(), actions);

@@ -115,9 +115,8 @@ void ManualSas::HandleTimers(absl::Time now) {
       entry.soft_said = true;
       SayExpiry(entry, false);
     }
-    // A full down ring is tried again in a second.
-    if (over(entry.config->hard_time) &&
-        !absl::IsResourceExhausted(fast_path_.Remove(*entry.handle))) {
+    if (over(entry.config->hard_time)) {
+      changes_.Remove(*entry.handle);
       entry.handle.reset();
       entry.expired = true;
       SayExpiry(entry, true);
@@ -138,7 +137,7 @@ bool ManualSas::HandlePeerMoved(const UpMessage::PeerMoved& moved) {
     }
     LogFields fields = FieldsOf(sa);
     fields.emplace_back("to", moved.remote.ToString());
-    if (const absl::Status sent = fast_path_.MovePeer(*entry.handle, moved.local, moved.remote);
+    if (const absl::Status sent = changes_.MovePeer(*entry.handle, moved.local, moved.remote);
         sent.ok()) {
       log_.Info("manual-sa-peer-moved", fields);
     } else {

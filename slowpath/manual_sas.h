@@ -11,6 +11,7 @@
 #include "fastpath/fast_path.h"
 #include "slowpath/config.h"
 #include "slowpath/log.h"
+#include "slowpath/sa_changes.h"
 
 namespace sekisho::slowpath {
 
@@ -34,7 +35,8 @@ struct ManualSaInfo {
 class ManualSas {
  public:
   // `fast_path` and `log` must outlive this.
-  ManualSas(fastpath::FastPath& fast_path, Logger& log) : fast_path_(fast_path), log_(log) {}
+  ManualSas(fastpath::FastPath& fast_path, Logger& log)
+      : fast_path_(fast_path), log_(log), changes_(fast_path) {}
 
   // Installs all of them; `sas` must outlive this. The error names the SA.
   absl::Status Install(const std::vector<ManualSaConfig>& sas, absl::Time now);
@@ -43,6 +45,8 @@ class ManualSas {
   // The peer of an inbound SA was seen elsewhere (RFC 3948, 3): what goes to it follows. False: it
   // is not one of these SAs.
   bool HandlePeerMoved(const UpMessage::PeerMoved& moved);
+  // Tries again what a full down ring refused. Called often.
+  void RetryPending() { changes_.RetryPending(); }
   // A lifetime in bytes or packets. False: it is not one of these SAs.
   bool HandleExpiry(const UpMessage::Sa& sa, bool hard);
 
@@ -65,6 +69,7 @@ class ManualSas {
 
   fastpath::FastPath& fast_path_;
   Logger& log_;
+  SaChanges changes_;
   std::vector<Entry> entries_;  // in the order of the configuration, which they point into
 };
 

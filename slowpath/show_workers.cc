@@ -25,14 +25,15 @@ std::string PortName(const std::vector<fastpath::PortInfo>& ports,
 
 std::string ShowWorkers(const StatusView& view) {
   Table table({">NO", ">CORE", ">QUEUES", ">BUSY", ">RECEIVED", ">SENT", ">HANDED-OVER",
-               ">TAKEN-OVER", ">DROPPED", ">HELD", ">SAS-IN", ">SAS-OUT"});
+               ">TAKEN-OVER", ">RECALLED", ">DROPPED", ">HELD", ">SAS-IN", ">SAS-OUT"});
   size_t number = 0;
   for (const fastpath::WorkerInfo& worker : view.Workers()) {
     table.AddRow({absl::StrCat(number++), absl::StrCat(worker.lcore), absl::StrCat(worker.queues),
                   absl::StrFormat("%.1f%%", 100 * BusyShare(worker)), CountText(worker.received),
                   CountText(worker.sent), CountText(worker.handed_over),
-                  CountText(worker.taken_over), CountText(worker.dropped), CountText(worker.held),
-                  CountText(worker.inbound_sas), CountText(worker.outbound_sas)});
+                  CountText(worker.taken_over), CountText(worker.recalled),
+                  CountText(worker.dropped), CountText(worker.held), CountText(worker.inbound_sas),
+                  CountText(worker.outbound_sas)});
   }
   return table.ToString();
 }
@@ -48,6 +49,7 @@ std::string ShowWorkersJson(const StatusView& view) {
                     {"sent", worker.sent},
                     {"handed_over", worker.handed_over},
                     {"taken_over", worker.taken_over},
+                    {"recalled", worker.recalled},
                     {"dropped", worker.dropped},
                     {"held", worker.held},
                     {"inbound_sas", worker.inbound_sas},

@@ -406,6 +406,33 @@ TEST_F(AhTest, EspGoesIntoAhAndOutOfItAgain) {
   EXPECT_EQ(Decap(ah_only), DropReason::kIpsecLayerMissing);
 }
 
+// Over IPv6 the headers of ESP leave less headroom than AH's own and the copy of what is in front
+// of it need: the longest ICV and IV there are.
+TEST_F(AhTest, LongestHeadersOverIpv6GoOutAndIn) {
+  const IpsecSuite suite = AhSuite("sha512");
+  const SaHandle ah = Install(Inbound(suite, IpsecMode::kTransport, 6));
+  const TestSa esp = {.suite = SuiteOf("aes256-sha512"),
+                      .local_endpoint = {Address("2001:db8:113::1"), 0},
+                      .remote_endpoint = {Address("2001:db8:1::7"), 0}};
+  InboundSaParameters esp_in = InboundParameters(esp, Spi{0x2000});
+  esp_in.typed_spi = true;
+  esp_in.within = ah;
+  Install(esp_in);
+  auto ah_out = PeersOutbound(suite, IpsecMode::kTransport, 6);
+  ah_out.remote.clear();
+  OutboundSaParameters esp_out = OutboundParameters(Mirrored(esp), Spi{0x2000});
+  esp_out.then = Install(ah_out);
+  Install(esp_out);
+
+  const Bytes packet = Ipv4("10.99.0.5", "10.10.0.9").Udp(1, 2).Payload(100).Build();
+  Bytes both, back;
+  ASSERT_EQ(Encap(packet, &both), DropReason::kNone);
+  EXPECT_EQ(both[6], IPPROTO_AH);
+  ASSERT_EQ(Decap(both), DropReason::kNone);
+  ASSERT_EQ(DecapParsed(std::move(last_), &back), DropReason::kNone);
+  EXPECT_EQ(back, packet);
+}
+
 // Where AH is gone, nothing leaves with ESP alone.
 TEST_F(AhTest, PacketsOfANestedSaDoNotLeaveWithoutTheOther) {
   auto ah_out = PeersOutbound(AhSuite("sha256"), IpsecMode::kTransport, 4);

@@ -71,7 +71,9 @@ class VectorRun {
                            .auth_offset = kFront,
                            .auth_bytes = bytes,
                            .icv = start + kFront + data.size(),
-                           .kind = layout_.kind};
+                           .kind = layout_.kind,
+                           .icv_bytes = layout_.icv_bytes,
+                           .aad_bytes = static_cast<uint8_t>(aad.size())};
     SEKISHO_CHECK(backend_.Submit(WorkerId{0}, direction, {&job, 1}) == 1);
     rte_mbuf* done[1] = {};
     while (backend_.Collect(WorkerId{0}, direction, done) == 0) {

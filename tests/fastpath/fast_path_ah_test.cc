@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
+#include "fastpath/ah_encap.h"
+#include "fastpath/parse.h"
+#include "tests/fastpath/esp_harness.h"
 #include "tests/fastpath/fast_path_fixture.h"
 
 namespace sekisho::fastpath {
@@ -254,6 +257,26 @@ TEST_P(AhGatewayTest, NothingLeavesWithoutTheOuterOfTwoSas) {
   EXPECT_EQ(a_.gateway->drops(DropReason::kIpsecLayerMissing), kPackets);
 }
 
+// RFC 4302, 3.3.4: AH is made before fragments are, and covers the identification that each of them
+// has. The far end puts them together and finds the ICV right.
+TEST_P(AhGatewayTest, WhatLeavesInFragmentsVerifiesWhenWholeAgain) {
+  Start(/*host=*/false);
+  InstallAh(IpsecMode::kTunnel);
+  for (uint8_t number = 0; number < 3; ++number) {
+    const auto large = [&](uint8_t ttl) {
+      return Ipv4("10.10.0.5", "10.20.0.7").Ttl(ttl).Udp(1, 2).Payload(1472, number).Build();
+    };
+    a_.gateway->ReceiveIp(kInsidePort, large(64));
+    a_.gateway->Run();
+    std::vector<Bytes> pieces;
+    while (const auto piece = a_.gateway->SentIp(kOutsidePort)) pieces.push_back(*piece);
+    EXPECT_EQ(pieces.size(), 2u);
+    Arrive(b_, pieces);
+    EXPECT_EQ(b_.gateway->SentIp(kInsidePort), large(62));
+  }
+  EXPECT_EQ(b_.gateway->drops(DropReason::kAhIntegrity), 0u);
+}
+
 // Both overheads together: what is too large is said with the size that does fit.
 TEST_P(AhGatewayTest, SendersAreToldWhatFitsIntoBothLayers) {
   Start(/*host=*/false);
@@ -273,6 +296,42 @@ TEST_P(AhGatewayTest, SendersAreToldWhatFitsIntoBothLayers) {
   EXPECT_LE(largest->size(), 1500u);
   EXPECT_GT(largest->size(), 1500u - 16u);
   EXPECT_FALSE(a_.gateway->SentIp(kOutsidePort).has_value()) << "in one piece";
+}
+
+// Headers inside of headers of one and the same SA: some are taken off, and then no more.
+TEST_P(AhGatewayTest, HeadersInsideOfHeadersEnd) {
+  Start(/*host=*/true);
+  InstallAh(IpsecMode::kTransport);
+  EspHarness peer;
+  const Spi spi = Spi::Make(1, WorkerId{1}, SlotId{9});
+  const auto sa = peer.outbound->Fill(Out(b_, a_, IpsecProtocol::kAh, IpsecMode::kTransport, spi));
+  ASSERT_TRUE(sa.ok()) << sa.status();
+  peer.outbound->Publish(*sa);
+  const Bytes innermost = Ipv4(b_.outside, a_.outside).Udp(1234, 80).Payload(40).Build();
+  for (int layers = 1; layers <= kIpsecLayersMax + 2; ++layers) {
+    MbufPtr packet = MakeMbuf(innermost);
+    for (int i = 0; i < layers; ++i) {
+      rte_mbuf* mbuf = packet.get();
+      ASSERT_TRUE(ParseIp(mbuf, ContextOf(mbuf)));
+      peer.outbound->LookUp({&mbuf, 1});
+      ASSERT_NE(ContextOf(mbuf).outbound_sa, nullptr);
+      PacketList passed, dropped;
+      AhEncapSubmit(peer.worker, {&mbuf, 1}, dropped);
+      while (peer.backend->InFlight(peer.worker.id) != 0) {
+        EspEncapFinish(peer.worker, passed, dropped);
+      }
+      ASSERT_TRUE(dropped.empty());
+      packet = MakeMbuf(BytesOf(mbuf));  // with room in front again
+    }
+    Arrive(a_, {BytesOf(packet.get())});
+    const std::optional<Bytes> delivered = a_.gateway->SentIp(kHostPort);
+    ASSERT_TRUE(delivered.has_value()) << layers;
+    if (layers <= kIpsecLayersMax) {
+      EXPECT_EQ(*delivered, innermost) << layers;
+    } else {
+      EXPECT_EQ((*delivered)[9], IPPROTO_AH) << "nobody looked further";
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, AhGatewayTest, testing::Values(1u, 2u));

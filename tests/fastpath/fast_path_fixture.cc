@@ -9,6 +9,7 @@
 
 #include "fastpath/hand_over.h"
 #include "fastpath/mbuf.h"
+#include "tests/fastpath/fake_offloads.h"
 
 namespace sekisho::fastpath {
 namespace {
@@ -80,6 +81,7 @@ Gateway::Gateway(const Options& options) {
                             .mtu = options.mtu});
   }
   config.flows_max = options.flows_max;
+  config.decisions_max = options.decisions_max;
   for (uint32_t i = 1; i <= options.workers; ++i) config.worker_lcores.push_back(i);
   config.crypto_devices = options.crypto_devices;
   config.inbound_sas_max = options.sas_max;
@@ -105,6 +107,7 @@ Gateway::~Gateway() {
 
 void Gateway::Receive(PortId port, const Bytes& frame, uint16_t queue) {
   rte_mbuf* mbuf = MakeMbuf(frame).release();
+  mbuf->ol_flags |= port_says;
   GiveToDpdk(mbuf);
   ASSERT_EQ(rte_ring_enqueue(wires_[static_cast<size_t>(port)].to[queue], mbuf), 0);
 }
@@ -149,6 +152,7 @@ std::optional<Bytes> Gateway::Sent(PortId port) {
   if (frame == nullptr) return std::nullopt;
   const MbufPtr mbuf(static_cast<rte_mbuf*>(frame));
   TakeFromDpdk(mbuf.get());
+  if (DoAsDevice(mbuf.get())) ++offloaded;
   Bytes bytes = BytesOf(mbuf.get());
   GiveToDpdk(mbuf.get());
   return bytes;

@@ -26,6 +26,7 @@ class Gateway {
     uint16_t mtu = 1500;
     bool host = false;
     uint32_t flows_max = 1024;
+    uint32_t decisions_max = 4096;
     bool reverse_path = true;
     uint16_t vlan = 0;  // of the outside port
     std::vector<std::string> crypto_devices = {"crypto_openssl0"};
@@ -50,7 +51,7 @@ class Gateway {
   // Rounds until nothing is left to do; keeps what the worker said, and answers kResolveNeighbour
   // with kHostMac unless told not to.
   void Run();
-  // The next frame that left by the port, or nothing; queue by queue.
+  // The next frame that left by the port, or nothing; queue by queue. As it would be on a wire.
   std::optional<Bytes> Sent(PortId port);
   // The IP packet in it.
   std::optional<Bytes> SentIp(PortId port);
@@ -64,6 +65,9 @@ class Gateway {
   void ExpectBalanced();
 
   bool answer_neighbours = true;
+  // What a device that checks headers notes in the buffers of frames that arrive.
+  uint64_t port_says = 0;
+  uint64_t offloaded = 0;  // frames of Sent() of which something was left to the device
 
  private:
   struct Wire {
@@ -85,8 +89,10 @@ inline constexpr MacAddress kHostMac = {0x02, 0, 0, 0, 0, 0x77};
 // A gateway as a site has one: 203.0.113.1/24 and 2001:db8:113::1/64 outside, 10.10.0.254/24 and
 // 2001:db8:10::fe/64 inside, default routes outside.
 class FastPathTest : public testing::Test {
- protected:
+ public:
   static Gateway::Options SiteOptions();
+
+ protected:
   // Policies and the default routes; run into effect.
   static void SetTables(Gateway& gateway, std::vector<Policy> policies);
   static Policy MakePolicy(PolicyAction action, const char* local, const char* remote);

@@ -1,108 +1,14 @@
-// Two gateways and the tunnel between them: what goes into one inside port comes out of the other.
+// What goes into one inside port comes out of the other.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "common/check.h"
 #include "fastpath/checksum.h"
-#include "tests/fastpath/fast_path_fixture.h"
+#include "tests/fastpath/tunnel_fixture.h"
 
 namespace sekisho::fastpath {
 namespace {
-
-const IpsecSuite kSuite = {.encryption = {EncryptionId::kAesGcm16, 256}};
-
-SecretBytes Key(uint8_t fill) { return SecretBytes(Bytes(36, fill)); }
-
-class TunnelTest : public FastPathTest {
- protected:
-  struct End {
-    Gateway* gateway;
-    const char* outside;
-    const char* inside_network;
-    Spi spi;  // of its inbound SA
-    SaHandle in, out;
-  };
-
-  // `nat_port`: UDP encapsulation, and the port that `b` is seen from. 0: plain ESP.
-  void Connect(uint16_t nat_port, uint16_t mtu = 1500, const char* a_outside = "203.0.113.1",
-               const char* b_outside = "203.0.113.2") {
-    a_ = {&AddGateway(SiteOptions()), a_outside, "10.10.0.0/24", {}, {}, {}};
-    b_ = {&AddGateway({.outside = {*InterfaceAddress::Parse("203.0.113.2/24"),
-                                   *InterfaceAddress::Parse("2001:db8:113::2/64")},
-                       .inside = {*InterfaceAddress::Parse("10.20.0.254/24")},
-                       .mtu = mtu,
-                       .crypto_devices = {"crypto_openssl1"}}),
-          b_outside,
-          "10.20.0.0/24",
-          {},
-          {},
-          {}};
-    SetTables(*a_.gateway, {MakePolicy(PolicyAction::kProtect, "10.10.0.0/24", "10.20.0.0/24")});
-    SetTables(*b_.gateway, {MakePolicy(PolicyAction::kProtect, "10.20.0.0/24", "10.10.0.0/24")});
-    Install(a_, b_, 1, nat_port);
-    Install(b_, a_, 2, nat_port);
-  }
-
-  Endpoint EndpointOf(const End& end, uint16_t nat_port) const {
-    const uint16_t port = nat_port == 0 ? 0 : &end == &b_ ? nat_port : kIkeNatTPort;
-    return {Address(end.outside), port};
-  }
-
-  // The SA pair that carries traffic from `from` to `to`.
-  void Install(End& from, End& to, uint8_t key, uint16_t nat_port) {
-    FastPath& receiver = to.gateway->fast_path();
-    to.spi = *receiver.AllocateSpi();
-    const TrafficSelectors from_net = {*TrafficSelector::Parse(from.inside_network)};
-    const TrafficSelectors to_net = {*TrafficSelector::Parse(to.inside_network)};
-    const bool udp = nat_port != 0;
-    // The peer behind the NAT sees itself on port 4500.
-    Endpoint own = EndpointOf(to, nat_port);
-    if (udp) own.port = kIkeNatTPort;
-    const absl::StatusOr<SaHandle> in =
-        receiver.InstallInbound({.spi = to.spi,
-                                 .suite = kSuite,
-                                 .encryption_key = Key(key),
-                                 .local = to_net,
-                                 .remote = from_net,
-                                 .local_endpoint = own,
-                                 .remote_endpoint = EndpointOf(from, nat_port),
-                                 .udp_encapsulation = udp});
-    ASSERT_TRUE(in.ok()) << in.status();
-    to.in = *in;
-    Endpoint source = EndpointOf(from, nat_port);
-    if (udp) source.port = kIkeNatTPort;
-    const absl::StatusOr<SaHandle> out =
-        from.gateway->fast_path().InstallOutbound({.spi = to.spi,
-                                                   .suite = kSuite,
-                                                   .encryption_key = Key(key),
-                                                   .local = from_net,
-                                                   .remote = to_net,
-                                                   .local_endpoint = source,
-                                                   .remote_endpoint = EndpointOf(to, nat_port),
-                                                   .udp_encapsulation = udp});
-    ASSERT_TRUE(out.ok()) << out.status();
-    from.out = *out;
-    a_.gateway->Run();
-    b_.gateway->Run();
-  }
-
-  // Everything that left `from` by the outside port arrives at `to`; returns how many frames.
-  size_t Carry(Gateway& from, Gateway& to) {
-    size_t carried = 0;
-    while (const std::optional<Bytes> packet = from.SentIp(kOutsidePort)) {
-      to.ReceiveIp(kOutsidePort, *packet);
-      ++carried;
-    }
-    to.Run();
-    return carried;
-  }
-
-  End a_, b_;
-};
-
-PacketBuilder AToB(uint16_t port = 80) { return Ipv4("10.10.0.5", "10.20.0.7").Udp(1234, port); }
 
 TEST_F(TunnelTest, CarriesPacketsBothWays) {
   Connect(/*nat_port=*/0);
@@ -192,6 +98,8 @@ TEST_F(TunnelTest, ReplayedAndForgedPacketsAreDropped) {
   EXPECT_FALSE(b_.gateway->SentIp(kInsidePort).has_value());
   EXPECT_EQ(b_.gateway->drops(DropReason::kEspReplayed), 1u);
   EXPECT_EQ(b_.gateway->drops(DropReason::kEspIntegrity), 1u);
+  EXPECT_EQ(b_.gateway->fast_path().Counters(b_.in)->dropped, 2u) << "known to be this SA's";
+  EXPECT_EQ(b_.gateway->fast_path().Counters(b_.in)->packets, 1u);
 }
 
 // After Remove() nothing leaves or enters under the SA, and the slot comes back.
@@ -361,119 +269,6 @@ TEST_F(TunnelTest, ClampsTheMssBothWays) {
   Carry(*b_.gateway, *a_.gateway);
   EXPECT_EQ(mss(a_.gateway->SentIp(kInsidePort)), 1300);
   EXPECT_EQ(a_.gateway->fast_path().PolicyHits(), std::vector<uint64_t>{1});
-}
-
-// What a router says that has `mtu` bytes of room for `packet`.
-Bytes TooBig(const Bytes& packet, uint16_t mtu, size_t quoted = 128) {
-  const bool v4 = packet[0] >> 4 == 4;
-  Bytes icmp = v4 ? Bytes{3, 4, 0, 0, 0, 0} : Bytes{2, 0, 0, 0, 0, 0};
-  icmp.push_back(static_cast<uint8_t>(mtu >> 8));
-  icmp.push_back(static_cast<uint8_t>(mtu));
-  icmp.insert(icmp.end(), packet.begin(),
-              packet.begin() + static_cast<ptrdiff_t>(std::min(quoted, packet.size())));
-  const ByteSpan all = packet;
-  const IpAddress router = Address(v4 ? "192.0.2.77" : "2001:db8:77::77");
-  const IpAddress to = v4 ? IpAddress::V4(all.subspan(12, 4)) : IpAddress::V6(all.subspan(8, 16));
-  const uint16_t sum = ChecksumFrom(
-      v4 ? OnesSum(icmp) : OnesSumWithPseudoHeader(router.bytes(), to.bytes(), 58, icmp));
-  std::memcpy(&icmp[2], &sum, 2);
-  return Ip(router, to).Protocol(v4 ? 1 : 58).Payload(icmp).Build();
-}
-
-class PathMtuTest : public TunnelTest {
- protected:
-  uint16_t Learned() { return a_.gateway->fast_path().Counters(a_.out)->path_mtu; }
-  // One ESP packet of a large inner one.
-  Bytes Sealed() {
-    a_.gateway->ReceiveIp(kInsidePort, AToB().DontFragment().Payload(1300).Build());
-    a_.gateway->Run();
-    const std::optional<Bytes> packet = a_.gateway->SentIp(kOutsidePort);
-    SEKISHO_CHECK(packet.has_value());
-    return *packet;
-  }
-  void Say(const Bytes& message) {
-    a_.gateway->ReceiveIp(kOutsidePort, message);
-    a_.gateway->Run();
-  }
-};
-
-// RFC 4301, 8.2.1: a router on the way says that it has less room; the SA's packets become no
-// larger than that, and inner senders are told what is left for theirs.
-TEST_F(PathMtuTest, IsLearnedPerSaAndToldToInnerSenders) {
-  struct Case {
-    uint16_t nat_port;
-    const char *a, *b;
-  };
-  for (const Case& c :
-       {Case{0, "203.0.113.1", "203.0.113.2"}, Case{kIkeNatTPort, "203.0.113.1", "203.0.113.2"},
-        Case{0, "2001:db8:113::1", "2001:db8:113::2"},
-        Case{kIkeNatTPort, "2001:db8:113::1", "2001:db8:113::2"}}) {
-    Connect(c.nat_port, 1500, c.a, c.b);
-    Say(TooBig(Sealed(), 1300));
-    EXPECT_EQ(Learned(), 1300) << c.a << " " << c.nat_port;
-    a_.gateway->ReceiveIp(kInsidePort, AToB().DontFragment().Payload(1272).Build());
-    a_.gateway->Run();
-    const std::optional<Bytes> error = a_.gateway->SentIp(kInsidePort);
-    ASSERT_TRUE(error.has_value());
-    const size_t inner = LoadBigEndian<uint16_t>(&(*error)[26]);
-    EXPECT_GT(inner, 1180u);
-    EXPECT_EQ(Bytes(error->begin() + 20, error->begin() + 22), FromHex("0304"));
-    // As large as was told: fits exactly.
-    a_.gateway->ReceiveIp(kInsidePort, AToB().DontFragment().Payload(inner - 28).Build());
-    a_.gateway->Run();
-    const std::optional<Bytes> esp = a_.gateway->SentIp(kOutsidePort);
-    ASSERT_TRUE(esp.has_value());
-    EXPECT_LE(esp->size(), 1300u);
-    EXPECT_GT(esp->size(), 1296u);
-    // What may be cut is, to the size of the path, and arrives.
-    a_.gateway->ReceiveIp(kInsidePort, AToB().Payload(1400).Build());
-    a_.gateway->Run();
-    EXPECT_EQ(Carry(*a_.gateway, *b_.gateway), 2u);
-    EXPECT_TRUE(b_.gateway->SentIp(kInsidePort).has_value());
-    TearDown();
-  }
-}
-
-TEST_F(PathMtuTest, FragmentsOfEspFitThePath) {
-  Connect(/*nat_port=*/0);
-  Say(TooBig(Sealed(), 600));
-  a_.gateway->ReceiveIp(kInsidePort, AToB().Payload(1400).Build());
-  a_.gateway->Run();
-  size_t pieces = 0;
-  while (const std::optional<Bytes> piece = a_.gateway->SentIp(kOutsidePort)) {
-    EXPECT_LE(piece->size(), 600u);
-    ++pieces;
-  }
-  EXPECT_EQ(pieces, 3u);
-}
-
-// Whoever does not see our packets cannot make them smaller.
-TEST_F(PathMtuTest, IsNotLearnedFromWhatDoesNotQuoteAnSa) {
-  Connect(/*nat_port=*/0);
-  const Bytes esp = Sealed();
-  const auto ignored = [&](const Bytes& message) {
-    Say(message);
-    return Learned() == 0;
-  };
-  const auto changed = [&](size_t at, uint8_t bits) {
-    Bytes other = esp;
-    other[at] ^= bits;
-    return other;
-  };
-  EXPECT_TRUE(ignored(TooBig(changed(23, 1), 1300))) << "another SPI";
-  EXPECT_TRUE(ignored(TooBig(changed(19, 4), 1300))) << "another peer";
-  EXPECT_EQ(a_.gateway->drops(DropReason::kIcmpNotAboutUs), 0u);
-  EXPECT_TRUE(ignored(TooBig(changed(9, 50 ^ 6), 1300))) << "TCP";
-  EXPECT_TRUE(ignored(TooBig(esp, 575))) << "less than any link carries";
-  EXPECT_TRUE(ignored(TooBig(esp, 0))) << "no size";
-  EXPECT_TRUE(ignored(TooBig(esp, static_cast<uint16_t>(esp.size())))) << "it did fit";
-  EXPECT_TRUE(ignored(TooBig(esp, 1300, 23))) << "SPI not quoted";
-  EXPECT_TRUE(ignored(TooBig(esp, 1300, 10)));
-  Bytes damaged = TooBig(esp, 1300);
-  damaged[60] ^= 1;
-  EXPECT_TRUE(ignored(damaged));
-  EXPECT_EQ(a_.gateway->drops(DropReason::kIcmpNotAboutUs), 7u);
-  EXPECT_FALSE(ignored(TooBig(esp, 1300, 28))) << "eight bytes are enough";
 }
 
 // ESP for an SPI that nobody has.

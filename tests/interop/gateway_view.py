@@ -6,7 +6,7 @@ gateway_view.py drop REGEX     packets dropped under the names that match, all o
 gateway_view.py drops          each name with a count above zero, one a line
 gateway_view.py count WHAT     how many entries the list has
 gateway_view.py workers NAME   the sum over all workers of what is called so
-gateway_view.py field NAME     the first value called so, anywhere
+gateway_view.py field NAME...  the first value called so, anywhere; in it the next, and so on
 """
 import json
 import re
@@ -78,7 +78,9 @@ def main():
         elif question == 'workers':
             print(sum(worker[arguments[0]] for worker in value['workers']))
         elif question == 'field':
-            print(find(value, arguments[0]))
+            for name in arguments:
+                value = find(value, name)
+            print(value)
     except (ValueError, KeyError, TypeError) as error:
         print(f'the gateway\'s answer is not understood: {error!r}', file=sys.stderr)
         return 1

@@ -3,11 +3,12 @@
 
 transfer.py serve PORT
     takes connections on all addresses until it is killed; prints 'ready'
-transfer.py datagrams ADDRESS PORT [--bytes N]
-    sends 20 datagrams of N bytes; each must come back as it was; exit status 1 if one does not
-transfer.py up|down ADDRESS PORT [--bytes N] [--seconds S] [--rate MBIT]
+transfer.py datagrams ADDRESS PORT [--bytes N] [--source ADDRESS] [--options]
+    sends 20 datagrams of N bytes; each must come back as it was; exit status 1 if one does not;
+    --options: with IPv6 hop-by-hop and destination options headers
+transfer.py up|down|both ADDRESS PORT [--bytes N] [--seconds S] [--rate MBIT]
         [--source ADDRESS] [--source-port PORT]
-    sends (up) or fetches (down) at least N bytes for at least S seconds, at most at MBIT/s, and
+    sends (up) or fetches (down), or one after the other (both), at least N bytes for at least S seconds, at most at MBIT/s, and
     prints 'ok N bytes, S s, R Mbit/s, N retransmitted, sha256 ...'; exit status 1 if what arrived is
     not what was sent
 
@@ -27,6 +28,8 @@ import time
 BLOCK = 32768
 TCP_INFO_TOTAL_RETRANS = 100  # offset of tcpi_total_retrans in struct tcp_info
 TIMEOUT = 60
+# IPv6 options headers of 8 bytes: a Router Alert (RFC 2711, for MLD); and PadN.
+ROUTER_ALERT, PAD = bytes((0, 0, 5, 2, 0, 0, 1, 0)), bytes((0, 0, 1, 4, 0, 0, 0, 0))
 
 
 def receive_exactly(stream, length):
@@ -99,16 +102,24 @@ def echo(port):
     """Returns each datagram from the address that it was sent to."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as echoing:
         echoing.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        echoing.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         echoing.bind(('::', port))
         while True:
-            data, peer = echoing.recvfrom(65535)
-            echoing.sendto(data, peer)
+            data, where, _, peer = echoing.recvmsg(65535, socket.CMSG_SPACE(20))
+            try:
+                echoing.sendmsg([data], where, 0, peer)
+            except OSError as error:
+                print(f'a datagram is not returned: {error}', file=sys.stderr)
 
 
 def datagrams(options):
     family = socket.AF_INET6 if ':' in options.address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as connection:
         connection.settimeout(3)
+        connection.bind((options.source, 0))
+        if options.options:
+            connection.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_HOPOPTS, ROUTER_ALERT)
+            connection.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, PAD)
         connection.connect((options.address, options.port))
         for n in range(20):
             data = os.urandom(options.bytes)
@@ -120,14 +131,14 @@ def datagrams(options):
     return 0
 
 
-def transfer(options):
+def transfer(options, way):
     source = (options.source, options.source_port) if options.source or options.source_port else None
     connection = socket.create_connection((options.address, options.port), TIMEOUT, source)
     with connection, connection.makefile('rb') as stream:
         connection.sendall(
-            f'{options.way} {options.bytes} {options.seconds} {options.rate}\n'.encode())
+            f'{way} {options.bytes} {options.seconds} {options.rate}\n'.encode())
         start = time.monotonic()
-        if options.way == 'up':
+        if way == 'up':
             count, same, digest = send_stream(connection, stream, options.bytes, options.seconds,
                                               options.rate)
         else:
@@ -144,7 +155,7 @@ def main():
     parser = argparse.ArgumentParser()
     ways = parser.add_subparsers(dest='way', required=True)
     ways.add_parser('serve').add_argument('port', type=int)
-    for way in ('up', 'down', 'datagrams'):
+    for way in ('up', 'down', 'both', 'datagrams'):
         one = ways.add_parser(way)
         one.add_argument('address')
         one.add_argument('port', type=int)
@@ -153,11 +164,15 @@ def main():
         one.add_argument('--rate', type=float, default=0)
         one.add_argument('--source', default='', help='address to send from')
         one.add_argument('--source-port', type=int, default=0)
+        one.add_argument('--options', action='store_true', help='IPv6 options headers')
     options = parser.parse_args()
     if options.way == 'serve':
         serve(options.port)
     try:
-        return datagrams(options) if options.way == 'datagrams' else transfer(options)
+        if options.way == 'datagrams':
+            return datagrams(options)
+        ways = ('up', 'down') if options.way == 'both' else (options.way,)
+        return max(transfer(options, way) for way in ways)
     except OSError as error:
         print(f'failed: {error}')
         return 1

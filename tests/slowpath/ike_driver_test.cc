@@ -45,19 +45,12 @@ class IkeDriverTest : public fastpath::FastPathTest {
   };
 
   void SetUp() override {
-    fastpath::Gateway& home = AddGateway({.outside = {*InterfaceAddress::Parse("203.0.113.2/24")},
-                                          .inside = {*InterfaceAddress::Parse("192.168.5.254/24")},
-                                          .crypto_devices = {"crypto_openssl1"}});
-    fastpath::Gateway& staff = AddGateway(SiteOptions());
-    SetTables(home,
-              {MakePolicy(fastpath::PolicyAction::kProtect, "192.168.5.0/24", "10.10.0.0/24")});
-    SetTables(staff,
-              {MakePolicy(fastpath::PolicyAction::kProtect, "10.10.0.0/24", "192.168.5.0/24")});
-    home_.emplace(home, ConfigWith(ike::ClientConnection()), loop_, clock_);
-    staff_.emplace(staff, ConfigWith(ike::GatewayConnection()), loop_, clock_);
+    SetUpEnds(ike::ClientConnection(), ike::GatewayConnection());
     loop_.Every(absl::Milliseconds(1), [this] {
       Carry(*home_, *staff_);
       Carry(*staff_, *home_);
+      HandleExpiries(*home_);
+      HandleExpiries(*staff_);
       if (until_()) loop_.Stop();
     });
     loop_
@@ -66,6 +59,33 @@ class IkeDriverTest : public fastpath::FastPathTest {
           loop_.Stop();
         })
         .Set(absl::Seconds(60));
+  }
+
+  // Anew, where there were some.
+  void SetUpEnds(ike::Connection client, ike::Connection gateway) {
+    home_.reset();
+    staff_.reset();
+    TearDown();
+    fastpath::Gateway& home = AddGateway({.outside = {*InterfaceAddress::Parse("203.0.113.2/24")},
+                                          .inside = {*InterfaceAddress::Parse("192.168.5.254/24")},
+                                          .crypto_devices = {"crypto_openssl1"}});
+    fastpath::Gateway& staff = AddGateway(SiteOptions());
+    SetTables(home,
+              {MakePolicy(fastpath::PolicyAction::kProtect, "192.168.5.0/24", "10.10.0.0/24")});
+    SetTables(staff,
+              {MakePolicy(fastpath::PolicyAction::kProtect, "10.10.0.0/24", "192.168.5.0/24")});
+    home_.emplace(home, ConfigWith(std::move(client)), loop_, clock_);
+    staff_.emplace(staff, ConfigWith(std::move(gateway)), loop_, clock_);
+  }
+
+  // As the gateway does with what its workers say.
+  static void HandleExpiries(End& end) {
+    for (const bool hard : {false, true}) {
+      while (const auto message = end.gateway.TakeMessage(hard ? UpMessage::Kind::kHardExpiry
+                                                               : UpMessage::Kind::kSoftExpiry)) {
+        end.driver.HandleExpiry(message->sa, hard);
+      }
+    }
   }
 
   void RunUntil(std::function<bool()> condition) {
@@ -151,6 +171,88 @@ TEST_F(IkeDriverTest, ARekeyLeavesOnePairAndTheTunnel) {
            home_->gateway.fast_path().inbound_sas() == 1;
   });
   EXPECT_TRUE(Passes());
+}
+
+// Packets of either direction bring a new pair when there were as many as the child may have before
+// its rekey, and traffic goes on.
+TEST_F(IkeDriverTest, SoftLimitsOfEitherDirectionRekey) {
+  for (const bool packets : {true, false}) {
+    for (const bool ours : {true, false}) {
+      ike::Connection connection = ike::GatewayConnection();
+      ike::Connection peer = ike::ClientConnection();
+      ike::ChildTemplate& child = ours ? connection.children[0] : peer.children[0];
+      (packets ? child.rekey_packets : child.rekey_bytes) = packets ? 3 : 3 * 128;
+      SetUpEnds(peer, connection);
+      SetUpTunnel();
+      const ike::ChildSaId old = staff_->ike_sas()[0].children[0].id;
+      EXPECT_TRUE(Passes());
+      EXPECT_TRUE(Passes());
+      Carry(*staff_, *home_);
+      EXPECT_EQ(staff_->ike_sas()[0].children[0].id, old) << "not before";
+      EXPECT_TRUE(Passes());
+      RunUntil([&] {
+        return staff_->has_child() && staff_->ike_sas()[0].children[0].id != old &&
+               home_->has_child() && staff_->gateway.fast_path().inbound_sas() == 1 &&
+               home_->gateway.fast_path().inbound_sas() == 1;
+      });
+      EXPECT_TRUE(Passes());
+    }
+  }
+}
+
+// What a child may carry in all: the packet beyond is dropped, and both ends take the pair down.
+TEST_F(IkeDriverTest, HardLimitsOfEitherDirectionEndTheChild) {
+  for (const bool packets : {true, false}) {
+    for (const bool ours : {true, false}) {
+      ike::Connection connection = ike::GatewayConnection();
+      ike::Connection peer = ike::ClientConnection();
+      ike::ChildTemplate& child = ours ? connection.children[0] : peer.children[0];
+      (packets ? child.life_packets : child.life_bytes) = packets ? 2 : 2 * 128;
+      SetUpEnds(peer, connection);
+      SetUpTunnel();
+      EXPECT_TRUE(Passes());
+      EXPECT_TRUE(Passes());
+      EXPECT_FALSE(Passes());
+      EXPECT_EQ((ours ? *staff_ : *home_).gateway.drops(fastpath::DropReason::kSaLifetime), 1u);
+      RunUntil([&] {
+        return home_->ike_sas().size() == 1 && home_->ike_sas()[0].children.empty() &&
+               staff_->ike_sas().size() == 1 && staff_->ike_sas()[0].children.empty() &&
+               staff_->gateway.fast_path().inbound_sas() == 0 &&
+               home_->gateway.fast_path().outbound_sas() == 0;
+      });
+      EXPECT_FALSE(Passes());
+    }
+  }
+}
+
+// RFC 3948, 4: whoever is behind the NAT keeps its mapping alive, every 20 seconds in which nothing
+// else did; nobody else sends any.
+TEST_F(IkeDriverTest, KeepalivesComeFromBehindTheNatWhileNothingElseGoesThere) {
+  EXPECT_EQ(IkeDriver::kKeepaliveInterval, absl::Seconds(20));
+  const auto keepalives = [](End& end) {
+    end.driver.SendKeepalives();
+    end.gateway.Run();
+    int count = 0;
+    while (const auto packet = end.gateway.SentIp(kOutsidePort)) {
+      EXPECT_EQ(packet->size(), 29u);
+      EXPECT_EQ(packet->back(), 0xff);
+      EXPECT_EQ(LoadBigEndian<uint16_t>(&(*packet)[20]), 4500);
+      ++count;
+    }
+    return count;
+  };
+  nat_ = true;
+  SetUpTunnel();
+  EXPECT_EQ(keepalives(*home_), 1);
+  EXPECT_EQ(keepalives(*staff_), 0) << "not behind one";
+  ASSERT_TRUE(Passes());
+  EXPECT_EQ(keepalives(*home_), 0) << "its traffic did";
+  EXPECT_EQ(keepalives(*home_), 1) << "and no longer does";
+
+  nat_ = false;
+  SetUpEnds(ike::ClientConnection(), ike::GatewayConnection());
+  SetUpTunnel();
+  EXPECT_EQ(keepalives(*home_), 0) << "no NAT";
 }
 
 // After the delete no slot, no SPI and no entry is left on either side.

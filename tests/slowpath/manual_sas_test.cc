@@ -96,9 +96,62 @@ TEST_F(ManualSasTest, WhatGoesToAPeerFollowsIt) {
   EXPECT_EQ(SendTo(us, "10.20.1.7"), 51001);
   EXPECT_EQ(SendTo(us, "10.20.2.7"), 41002) << "another peer, behind the same NAT";
 
+  // The worker says each place once: a move that its full ring refused is made later.
+  UpMessage::PeerMoved again = message->peer_moved;
+  again.remote.port = 51002;
+  while (us.fast_path().ForgetNeighbour(kInsidePort, Address("10.10.0.77")).ok()) {
+  }
+  EXPECT_TRUE(manual.HandlePeerMoved(again));
+  us.Run();
+  EXPECT_EQ(SendTo(us, "10.20.1.7"), 51001);
+  manual.RetryPending();
+  us.Run();
+  EXPECT_EQ(SendTo(us, "10.20.1.7"), 51002);
+  // Once: what came later stands.
+  again.remote.port = 51003;
+  EXPECT_TRUE(manual.HandlePeerMoved(again));
+  manual.RetryPending();
+  us.Run();
+  EXPECT_EQ(SendTo(us, "10.20.1.7"), 51003);
+
   UpMessage::PeerMoved ikes = message->peer_moved;
   ++ikes.generation;
   EXPECT_FALSE(manual.HandlePeerMoved(ikes)) << "IKE's";
+}
+
+// Lifetimes in time: at soft_time it is said, at hard_time the SA is gone, also where the ring is
+// full just then.
+TEST_F(ManualSasTest, TimeEndsAnSa) {
+  Gateway& us = AddGateway(SiteOptions());
+  SetTables(us, {MakePolicy(fastpath::PolicyAction::kProtect, "10.10.0.0/24", "10.20.0.0/16")});
+  const Endpoint here = {Address(kUs), 4500}, there = {Address(kNat), 41001};
+  std::vector<ManualSaConfig> sas = {
+      SaOf("out", UpMessage::Direction::kOutbound, 0x1002, here, there)};
+  Between(sas[0], "10.10.0.0/24", "10.20.1.0/24");
+  sas[0].soft_time = absl::Minutes(1);
+  sas[0].hard_time = absl::Minutes(2);
+  ManualSas manual(us.fast_path(), *log_);
+  const absl::Time start = absl::UnixEpoch();
+  ASSERT_TRUE(manual.Install(sas, start).ok());
+  us.Run();
+  ASSERT_EQ(SendTo(us, "10.20.1.7"), 41001);
+  EXPECT_EQ(manual.List()[0].expires_at, start + absl::Minutes(2));
+  for (const absl::Duration age : {absl::Seconds(59), absl::Seconds(60), absl::Seconds(119)}) {
+    manual.HandleTimers(start + age);
+    us.Run();
+    EXPECT_EQ(manual.List()[0].state, "installed");
+    EXPECT_EQ(SendTo(us, "10.20.1.7"), 41001) << age;
+  }
+  while (us.fast_path().ForgetNeighbour(kInsidePort, Address("10.10.0.77")).ok()) {
+  }
+  manual.HandleTimers(start + absl::Minutes(2));
+  EXPECT_EQ(manual.List()[0].state, "expired");
+  us.Run();
+  manual.RetryPending();
+  us.Run();
+  EXPECT_EQ(us.fast_path().outbound_sas(), 0u);
+  EXPECT_EQ(SendTo(us, "10.20.1.7"), 0) << "nothing, and never in clear";
+  EXPECT_EQ(us.drops(fastpath::DropReason::kSpdNoSa), 1u);
 }
 
 }  // namespace

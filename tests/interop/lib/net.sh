@@ -142,6 +142,16 @@ net_rebind_nat() {
   default_routes nat "$ACCESS4" "$ACCESS6"
 }
 
+# net_narrow MTU: the way to the guest has a link with that MTU; net_wide: no longer
+net_narrow() {
+  ip_ns outside route replace "$LINUX4/32" dev access mtu lock "$1"
+  ip_ns outside -6 route replace "$LINUX6/128" dev access mtu lock "$1"
+}
+net_wide() {
+  ip_ns outside route del "$LINUX4/32" 2>/dev/null || true
+  ip_ns outside -6 route del "$LINUX6/128" 2>/dev/null || true
+}
+
 net_office() {
   veth office eth0 outside to-office
   ip_ns outside link set to-office master access
@@ -157,6 +167,7 @@ net_watch() {
 	table inet watch {
 	  counter leaks { }
 	  counter fragments { }
+	  counter fragments_out { }
 	  counter in_esp { }
 	  counter in_ah { }
 	  counter in_natt { }
@@ -174,12 +185,14 @@ net_watch() {
 	    ip saddr $GW4 meta l4proto tcp counter name in_clear
 	    ip daddr $GW4 meta l4proto tcp counter name in_clear
 	    ip daddr $GW4 ip frag-off & 0x1fff != 0 counter name fragments
+	    ip saddr $GW4 ip frag-off & 0x1fff != 0 counter name fragments_out
+	    ip6 saddr $GW6 exthdr frag exists counter name fragments_out
 	  }
 	}
 	NFT
 }
 
-watched() { # leaks | fragments | in_esp | in_ah | in_natt | in_clear
+watched() { # leaks | fragments | fragments_out | in_esp | in_ah | in_natt | in_clear
   in_ns outside nft list counter inet watch "$1" | sed -n 's/.*packets \([0-9]*\).*/\1/p'
 }
 
@@ -187,7 +200,7 @@ watched() { # leaks | fragments | in_esp | in_ah | in_natt | in_clear
 watch_start() {
   local what
   WATCHED=()
-  for what in leaks in_esp in_ah in_natt in_clear; do WATCHED[$what]=$(watched "$what"); done
+  for what in leaks fragments_out in_esp in_ah in_natt in_clear; do WATCHED[$what]=$(watched "$what"); done
 }
 watched_since() { echo "$(($(watched "$1") - WATCHED[$1]))"; }
 

@@ -17,13 +17,11 @@
 # seen outside a tunnel; but for GATEWAY_GONE=yes and LEAKS=expected. Then it ends when asked to, with
 # status 0, and no sanitizer has reported anything.
 
-# Those with the Linux guest come last: what its many clients made the NAT remember is not forgotten at
-# once, and the others take it to be new.
 scenario_names() {
   local dir
   for dir in "$INTEROP"/scenarios/*/; do
     [[ ! -f $dir/scenario.sh ]] || basename "$dir"
-  done | awk '/^linux-/ { guest[++n] = $0; next } { print } END { for (i = 1; i <= n; i++) print guest[i] }'
+  done
 }
 
 # shellcheck disable=SC2034  # for templates, and for the checks below
@@ -80,6 +78,7 @@ scenario_cleanup() {
   gateway_stop
   if process_alive "$STATE/guest"; then guest_clean >"$STATE/guest/clean" 2>&1 || true; fi
   net_nat_rule ''
+  net_wide
 }
 
 # What shows only when the gateway has ended: leaks, and how it ends.
@@ -137,6 +136,12 @@ scenario_keep_logs() { # NAME
     "$STATE"/sanitizer/report.*; do
     if [[ -f $file ]]; then cp "$file" "$kept/$(basename "$(dirname "$file")")-${file##*/}"; fi
   done
+  { # what a lost handshake may be due to
+    cat /proc/loadavg
+    in_ns nat cat /proc/net/nf_conntrack
+    ip_ns outside neigh
+    ip_ns nat neigh
+  } >"$kept/network" 2>&1 || true
   if process_alive "$STATE/gateway"; then
     for file in ports ike-sas child-sas drops accounting; do
       gateway_ctl show "$file" >"$kept/show-$file" 2>&1 || true

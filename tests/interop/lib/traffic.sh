@@ -36,13 +36,11 @@ expect_datagrams() {
 
 # expect_transfer ROLE [TARGET [OPTIONS OF transfer.py]]: TCP up and down; each side has the checksum of what the other sent
 expect_transfer() {
-  local target=${2:-$SERVER4} way
+  local target=${2:-$SERVER4}
   serve inside
-  for way in up down; do
-    in_ns "$1" timeout "$((60 * PATIENCE))" python3 "$INTEROP/transfer.py" "$way" "$target" $PORT \
-      --bytes "$TCP_BYTES" "${@:3}" >"$STATE/$1-$way" 2>&1 ||
-      fail "$1: TCP $way, $target: $(tail -n 1 "$STATE/$1-$way")"
-  done
+  in_ns "$1" timeout "$((120 * PATIENCE))" python3 "$INTEROP/transfer.py" both "$target" $PORT \
+    --bytes "$TCP_BYTES" "${@:3}" >"$STATE/$1-transfer" 2>&1 ||
+    fail "$1: TCP up and down, $target: $(tail -n 1 "$STATE/$1-transfer")"
 }
 
 # steady_start ROLE SECONDS: pings and a TCP transfer at a steady rate in the background, both ways

@@ -11,7 +11,7 @@ run() {
   connect linux2
   expect_transfer linux1 &
   expect_transfer linux2
-  wait "$!" || fail "linux1: $(tail -n 1 "$STATE"/linux1-down)"
+  wait "$!" || fail "linux1: $(tail -n 1 "$STATE"/linux1-transfer)"
   for role in linux1 linux2; do
     expect_sizes "$role" "$SERVER4" "$SERVER6"
     expect_sizes inside "$(virtual_address "$role" 4)"

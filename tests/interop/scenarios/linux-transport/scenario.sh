@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2034
-DESCRIPTION="Linux: transport mode with the gateway's own machine, IPv4 and IPv6"
+DESCRIPTION="Linux: transport mode with the gateway's own machine, IPv4 and IPv6, plain and in UDP"
 PEER=linux
 PORTS=pcap
 HOST_PORT=$OWN_PORT
 MODE=transport
 LOCAL_TS=dynamic REMOTE_TS=dynamic
 TCP_BYTES=100000
-SUITES=aes256gcm16,aes128-sha256,chacha20poly1305
+SUITES=aes256gcm16,aes128-sha256-esn,chacha20poly1305,null-sha256
 
 run() {
   gateway_own_stack
@@ -17,7 +17,15 @@ run() {
     REMOTE=$GW4 both_ways "$LINUX4"
     REMOTE=$GW6 both_ways "$LINUX6"
   done
+  expect_carried esp
   expect_not_carried natt
+  watch_start
+  ENCAP=yes ESP=aes256gcm16
+  REMOTE=$GW4 both_ways "$LINUX4"
+  REMOTE=$GW6 both_ways "$LINUX6"
+  expect_carried natt
+  expect_not_carried esp
+  expect_not_carried clear
 }
 
 both_ways() { # ADDRESS
@@ -26,5 +34,4 @@ both_ways() { # ADDRESS
   expect_sizes gateway "$1"
   expect_transfer linux "$REMOTE"
   expect_transfer gateway "$1"
-  expect_carried esp
 }

@@ -11,7 +11,7 @@ run() {
   gateway_count_is ike-sas 2 || fail "the gateway shows $(gateway_count ike-sas) IKE SAs for two clients"
   expect_transfer client1 &
   expect_transfer client2
-  wait "$!" || fail "client1: $(tail -n 1 "$STATE"/client1-down)"
+  wait "$!" || fail "client1: $(tail -n 1 "$STATE"/client1-transfer)"
   expect_ping client1
   expect_ping client2
   disconnect client1

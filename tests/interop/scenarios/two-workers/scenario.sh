@@ -9,7 +9,7 @@ run() {
   gateway_count_is workers 2 || fail "the gateway does not show two workers"
   expect_transfer client1 &
   expect_transfer client2
-  wait "$!" || fail "client1: $(tail -n 1 "$STATE"/client1-down)"
+  wait "$!" || fail "client1: $(tail -n 1 "$STATE"/client1-transfer)"
   expect_ping client1
   expect_ping client2
   (($(gateway_view workers handed_over) > 0)) || fail "no packet crossed from worker to worker"
