@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 NAMES = ('direction', 'size', 'sas', 'flows_per_sa', 'policies', 'suite', 'mode', 'backend',
-         'workers')
+         'workers', 'decision_cache')
 
 
 def run(program, options):

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "bench/options.h"
 #include "common/status_macros.h"
 #include "fastpath/worker.h"
 
@@ -52,7 +53,7 @@ fastpath::FastPathConfig ConfigOf(const Setup& setup, const Gateway::Options& op
   const uint32_t each = (sas + setup.workers - 1) / setup.workers;
   config.inbound_sas_max = std::bit_ceil(std::max(64u, each));
   config.outbound_sas_max = std::bit_ceil(std::max(64u, sas));
-  config.decisions_max = fastpath::DecisionsFor(sas);
+  config.decisions_max = DecisionsOf(setup);
   config.mbufs = kBuffers + options.extra_buffers;
   return config;
 }

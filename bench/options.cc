@@ -10,6 +10,7 @@
 #include "bench/traffic.h"
 #include "bench/workload.h"
 #include "common/status_macros.h"
+#include "fastpath/fast_path.h"
 
 namespace sekisho::bench {
 namespace {
@@ -26,6 +27,7 @@ struct Typed {
   std::vector<std::string> suites = {"aes128gcm16"};
   std::vector<std::string> modes = {"tunnel"};
   std::vector<std::string> backends = {"ipsec-mb"};
+  std::vector<std::string> decision_caches = {"on"};
   std::string port = "memory";
   std::string role = "both";
 };
@@ -96,6 +98,10 @@ absl::Status Read(const Typed& typed, Options& options) {
   SEKISHO_RETURN_IF_ERROR(CheckNumbers("flows-per-sa", typed.flows_per_sa, kFlowsMax));
   SEKISHO_RETURN_IF_ERROR(CheckNumbers("policies", typed.policies, kPoliciesMax));
   SEKISHO_RETURN_IF_ERROR(CheckNumbers("workers", typed.workers, kWorkersMax));
+  for (const std::string& word : typed.decision_caches) {
+    if (word != "on" && word != "off") return Bad("decision-cache", word, "on or off");
+    options.keeps_decisions.push_back(word == "on");
+  }
   options.sas = typed.sas;
   options.flows_per_sa = typed.flows_per_sa;
   options.policies = typed.policies;
@@ -278,6 +284,12 @@ std::vector<Row> Combine(const Options& options) {
   multiply(options.modes, [](Setup& setup, Mode value) { setup.mode = value; });
   multiply(options.backends, [](Setup& setup, const std::string& value) { setup.backend = value; });
   multiply(options.workers, [](Setup& setup, uint32_t value) { setup.workers = value; });
+  multiply(options.keeps_decisions,
+           [](Setup& setup, bool value) { setup.keeps_decisions = value; });
+  for (Setup& setup : setups) {
+    setup.flows_per_sa_max =
+        *std::max_element(options.flows_per_sa.begin(), options.flows_per_sa.end());
+  }
   std::vector<Row> rows;
   for (const Setup& setup : setups) {
     for (const bool jumbo : {false, true}) {
@@ -314,6 +326,8 @@ absl::StatusOr<std::optional<Options>> ParseOptions(int argc, const char* const*
   list("--suite", typed.suites, "as strongSwan spells it");
   list("--mode", typed.modes, "tunnel, transport, nat-t (a tunnel in UDP)");
   list("--backend", typed.backends, "ipsec-mb, or cryptodev: and a device");
+  list("--decision-cache", typed.decision_caches,
+       "on, or off: policies, routes and SAs are looked up for every packet");
   list("--workers", typed.workers, "each on a core of its own");
   app.add_option("--port", typed.port,
                  "memory, or pcap: net_pcap with infinite_rx in, net_null out")
@@ -357,18 +371,27 @@ absl::StatusOr<std::vector<Row>> RowsOf(const Options& options) {
   return rows;
 }
 
+uint32_t DecisionsOf(const Setup& setup) {
+  return setup.keeps_decisions
+             ? fastpath::DecisionsFor(uint64_t{setup.sas} * setup.flows_per_sa_max)
+             : 0u;
+}
+
 MemoryNeed MemoryOf(const std::vector<Row>& rows, PortKind port) {
+  const auto decision_mb = [](const Setup& setup) {
+    return uint64_t{DecisionsOf(setup)} * (32 + 16) >> 20;
+  };
   // Of a pair of SAs: two slots, two sessions, and a third of each at the far end.
-  constexpr uint64_t kEalBytesPerSa = 5900, kOtherBytesPerSa = 3200;
+  constexpr uint64_t kEalBytesPerSa = 5600, kOtherBytesPerSa = 3200;
   constexpr uint64_t kFixedMb = 256, kJumboMb = 160;
   MemoryNeed need;
   for (const Row& row : rows) {
     const uint64_t slots = std::bit_ceil(std::max(row.setup.sas, 64u));
     uint64_t frame_bytes = FramesFor(row, port) * uint64_t{row.size.largest() + 192u};
     if (row.direction == Direction::kBoth) frame_bytes *= 2;
-    need.eal_mb =
-        std::max(need.eal_mb, kFixedMb + (row.setup.jumbo ? kJumboMb : 0) +
-                                  (slots * kEalBytesPerSa >> 20) + (row.setup.workers * 16));
+    need.eal_mb = std::max(need.eal_mb, kFixedMb + (row.setup.jumbo ? kJumboMb : 0) +
+                                            (slots * kEalBytesPerSa >> 20) +
+                                            row.setup.workers * (16 + decision_mb(row.setup)));
     need.other_mb =
         std::max(need.other_mb, 64 + (slots * kOtherBytesPerSa >> 20) + (frame_bytes >> 20));
   }

@@ -46,6 +46,7 @@ inline const char* Name(GenerateOptions::Role role) {
 struct Options {
   std::vector<Direction> directions;
   std::vector<Size> sizes;
+  std::vector<bool> keeps_decisions;
   std::vector<uint32_t> sas, flows_per_sa, policies;
   std::vector<IpsecSuite> suites;
   std::vector<Mode> modes;
@@ -74,5 +75,7 @@ struct MemoryNeed {
   uint64_t eal_mb = 0, other_mb = 0;
 };
 MemoryNeed MemoryOf(const std::vector<Row>& rows, PortKind port);
+// FastPathConfig::decisions_max of its gateway.
+uint32_t DecisionsOf(const Setup& setup);
 
 }  // namespace sekisho::bench

@@ -40,6 +40,7 @@ nlohmann::ordered_json JsonOf(const Measured& measured) {
                                  {"mode", Name(row.setup.mode)},
                                  {"backend", row.setup.backend},
                                  {"workers", row.setup.workers},
+                                 {"decision_cache", row.setup.keeps_decisions},
                                  {"mpps", Rounded(result.mpps)},
                                  {"gbps", Rounded(result.gbps)},
                                  {"cycles", Rounded(result.cycles)},
@@ -106,6 +107,7 @@ std::string TableLine(const Measured& measured) {
       result.cycles, result.io_floor_cycles, result.crypto_limit_cycles, result.overhead_cycles(),
       100 * result.share_of_limit(), 100 * result.spread);
   if (row.setup.backend != "ipsec-mb") absl::StrAppend(&line, "  ", row.setup.backend);
+  if (!row.setup.keeps_decisions) absl::StrAppend(&line, "  no decisions kept");
   if (result.installs_per_second > 0) {
     absl::StrAppendFormat(&line, "  %.1f%% less at %.0f SAs/s", 100 * result.rate_loss,
                           result.installs_per_second);

@@ -22,7 +22,8 @@ IMIX_BYTES = 344
 COLUMNS = (('direction', 'direction', ''), ('size', 'size', ''), ('sas', 'SAs', ',d'),
            ('flows_per_sa', 'flows per SA', ',d'), ('policies', 'policies', ',d'),
            ('suite', 'suite', ''), ('mode', 'mode', ''), ('backend', 'backend', ''),
-           ('workers', 'workers', 'd'), ('port', 'port', ''), ('mpps', 'Mpps', '.2f'),
+           ('workers', 'workers', 'd'), ('decision_cache', 'decisions kept', ''),
+           ('port', 'port', ''), ('mpps', 'Mpps', '.2f'),
            ('gbps', 'Gbit/s', '.2f'), ('cycles', 'cycles', '.0f'),
            ('io_floor_cycles', 'I/O floor', '.0f'), ('crypto_limit_cycles', 'crypto limit', '.0f'),
            ('overhead_cycles', 'overhead', '.0f'), ('share_of_limit', 'share of limit', '.0%'),
@@ -55,7 +56,8 @@ def load(files):
 def plain(row, *free):
     """Is it an ordinary row but for these?"""
     usual = {'suite': 'aes128gcm16', 'mode': 'tunnel', 'backend': 'ipsec-mb', 'workers': 1,
-             'port': 'memory', 'policies': 1, 'flows_per_sa': 1}
+             'port': 'memory', 'policies': 1, 'flows_per_sa': 1,
+             'decision_cache': True}
     return all(row[name] == value for name, value in usual.items() if name not in free)
 
 

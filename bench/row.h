@@ -33,6 +33,8 @@ struct Setup {
   std::string backend = "ipsec-mb";  // or "cryptodev:" and a device
   uint32_t workers = 1;
   bool jumbo = false;
+  bool keeps_decisions = true;    // fastpath/decision_cache.h
+  uint32_t flows_per_sa_max = 1;  // of the rows that share it
   friend auto operator<=>(const Setup&, const Setup&) = default;
 };
 
