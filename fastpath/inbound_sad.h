@@ -70,8 +70,9 @@ class InboundSad {
     if (!typed_.empty()) [[unlikely]]
       typed_.Prefetch(spi);
   }
-  // Could an SA of this worker have it? (Not: is there one.)
-  bool MayHold(Be32 spi) const { return Spi{spi.host()}.worker() == worker_ && typed_.empty(); }
+  // Does the SPI say that it is of this worker? (Not: is there an SA.) Typed ones do not say.
+  bool IsOwn(Be32 spi) const { return Spi{spi.host()}.worker() == worker_; }
+  bool has_typed() const { return !typed_.empty(); }
   // The active SA with this SPI that we chose, or nullptr.
   InboundSa* Find(Be32 spi) const {
     InboundSa* sa = At(Spi{spi.host()}.slot());

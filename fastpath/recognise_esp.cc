@@ -68,8 +68,10 @@ ShortCutVerdict Recognise(Worker& worker, const WorkerPort& in, PortId port, rte
   if (place.esp == 0) return ShortCutVerdict::kOther;
   const auto spi = LoadRaw<Be32>(ip + place.esp);
   InboundSad& sad = *worker.esp.inbound;
-  if (!sad.MayHold(spi) || IsDubiousSource(*worker.local, ip, header.family)) {
-    return ShortCutVerdict::kUnclear;
+  if (sad.has_typed()) return ShortCutVerdict::kUnclear;
+  // Another worker's; or to be dropped.
+  if (!sad.IsOwn(spi) || IsDubiousSource(*worker.local, ip, header.family)) {
+    return ShortCutVerdict::kOther;
   }
   sad.Prefetch(spi, LoadBigEndian<uint32_t>(ip + place.esp + 4));
 
