@@ -20,7 +20,7 @@ static_assert(kBurstMax <= IMB_MAX_BURST_SIZE);
 constexpr size_t kTagRoom = 64;  // a whole hash
 // Sessions on the way into the cache ahead of use: a few packets' time, and no more lines than a
 // core can wait for at once.
-constexpr size_t kPrefetchAhead = 4;
+constexpr size_t kPrefetchAhead = 8;
 constexpr int kJobSessionLines = 6;
 
 IpsecMbSession& SessionOf(const CryptoJob& job) {
