@@ -62,14 +62,22 @@ void OutboundSad::UnlinkNode(Node& node) {
 
 // Slow path. What stands under the same prefix, or a shorter one that holds it, gives way to the
 // new node where that takes the packet. Longer prefixes come before it as ever.
+// Where very many stand there, one count for all is cheaper.
 void OutboundSad::Supersede(const Node& newer) {
+  int superseded = 0;
   const Lengths& lengths = lengths_[FamilyIndex(newer.key.family)];
   for (int length = newer.key.length; length >= 0; length = HighestBelow(lengths.in_use, length)) {
     const auto bits = static_cast<uint8_t>(length);
     const Key key{Masked(newer.key.address, newer.key.family, bits), newer.key.family, bits};
     for (const Node* node = buckets_[BucketOf(key)].load(std::memory_order_relaxed);
          node != nullptr; node = node->next.load(std::memory_order_relaxed)) {
-      if (node->key == key && node->sa != newer.sa) NextVersion(*node->sa);
+      if (node->key != key || node->sa == newer.sa) continue;
+      NextVersion(*node->sa);
+      if (++superseded == kSupersededMax) {
+        all_versions_.store(all_versions_.load(std::memory_order_relaxed) + 1,
+                            std::memory_order_release);
+        return;
+      }
     }
   }
 }

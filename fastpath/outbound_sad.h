@@ -40,6 +40,8 @@ namespace sekisho::fastpath {
 
 class OutboundSad {
  public:
+  // SAs that one that is published looks at, at most, to change their versions.
+  static constexpr int kSupersededMax = 64;
   // Prefixes that the remote selectors of one SA may split into.
   static constexpr size_t kPrefixesMax = 256;
 
@@ -109,6 +111,8 @@ class OutboundSad {
   }
   // Any. Is there such an SA?
   bool has_flows() const { return with_flows_.load(std::memory_order_relaxed) != 0; }
+  // Any. As if every SA had another version when this has changed.
+  uint32_t all_versions() const { return all_versions_.load(std::memory_order_acquire); }
   // Any, once per round: no packet holds an SA that LookUp() found for it, except with the backend.
   void ReportQuiescent(WorkerId worker) { quiescence_.Report(worker); }
 
@@ -174,7 +178,8 @@ class OutboundSad {
   const Node* FindIf(const PacketSelectors& packet, Accept accept) const;
 
   const uint32_t mask_;
-  std::atomic<uint32_t> with_flows_ = 0;  // slow path writes
+  std::atomic<uint32_t> with_flows_ = 0;    // slow path writes
+  std::atomic<uint32_t> all_versions_ = 0;  // slow path: release; workers: acquire
   CryptoBackend& crypto_;
   std::unique_ptr<OutboundSa[], FreeSas> sas_;
   std::vector<Link> buckets_;

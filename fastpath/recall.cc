@@ -194,6 +194,11 @@ bool IsWorthKeeping(const Worker& worker, const PacketContext& context, const Ou
 }  // namespace
 
 void Recall(Worker& worker, PortId port, Burst frames, PacketList& rest) {
+  if (const uint32_t all = worker.esp.outbound->all_versions(); all != worker.known_versions)
+      [[unlikely]] {
+    worker.known_versions = all;
+    ForgetDecisions(worker);
+  }
   Gathered gathered;
   PacketList others;
   GatherAll(worker, port, frames, gathered, others);

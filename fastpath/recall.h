@@ -17,6 +17,12 @@ namespace sekisho::fastpath {
 // Frames as received, not yet parsed. `rest`: those that go the long way.
 void Recall(Worker& worker, PortId port, Burst frames, PacketList& rest);
 
+// Nothing that was kept is right any more.
+inline void ForgetDecisions(Worker& worker) {
+  worker.known4.Forget();
+  worker.known6.Forget();
+}
+
 // Keeps the decision that the stages made for a packet, where it is one that Recall() may repeat.
 // The packet is decided (context.policy, context.outbound_sa) and not yet encapsulated. Requires:
 // the SA is this worker's.

@@ -260,8 +260,7 @@ void SwapTables(Worker& worker, uint32_t index) {
   worker.tables_index = index;
   worker.tables_unsaid = true;
   ForgetAdjacencies(worker);
-  worker.known4.Forget();
-  worker.known6.Forget();
+  ForgetDecisions(worker);
 }
 
 void Obey(Worker& worker, const DownMessage& message) {

@@ -145,6 +145,7 @@ struct Worker {
   std::unique_ptr<DestinationCache> destinations;
   DecisionCache<FlowId4> known4;  // recall.h
   DecisionCache<FlowId6> known6;
+  uint32_t known_versions = 0;  // OutboundSad::all_versions() when they were last forgotten for it
   ReassemblyTable reassembly;
   HandOver hand_over;
   Budgets budgets;
