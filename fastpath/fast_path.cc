@@ -260,8 +260,8 @@ absl::Status FastPath::Impl::MakeWorker(WorkerId id) {
 }
 
 bool FastPath::Impl::HasRoom(WorkerId worker) const {
-  // As rte_ring_free_count(), which does not say that the worker moves the tail meanwhile. Nobody else
-  // moves the head.
+  // As rte_ring_free_count(), which does not say that the worker moves the tail meanwhile. Nobody
+  // else moves the head.
   const rte_ring* ring = down[static_cast<size_t>(worker)].get();
   const uint32_t taken = __atomic_load_n(&ring->cons.tail, __ATOMIC_ACQUIRE);
   return ring->prod.tail - taken < rte_ring_get_capacity(ring);
