@@ -9,17 +9,17 @@
 #include "fastpath/hand_over.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
+#include "fastpath/transport_header.h"
 
 namespace sekisho::fastpath {
 namespace {
 
-constexpr size_t kIpv4HeaderMax = 60;
-
+constexpr size_t kHeaderMax = 512;  // IPv4 has 60 bytes at most; IPv6 with extension headers
 constexpr size_t kIpv6FragmentHeaderBytes = 8;
 
 // A header that each piece starts with.
 struct Header {
-  uint8_t bytes[kIpv4HeaderMax];
+  uint8_t bytes[kHeaderMax];
   size_t size;
 };
 
@@ -72,21 +72,23 @@ void FinishIpv4Piece(rte_mbuf* piece, size_t offset, bool more) {
   ip->hdr_checksum = ChecksumFrom(OnesSum({DataOf(piece), size_t{ip->ihl} * 4u}));
 }
 
-void FinishIpv6Piece(rte_mbuf* piece, size_t offset, bool more) {
+// `header_bytes`: up to the end of the fragment header.
+void FinishIpv6Piece(rte_mbuf* piece, size_t header_bytes, size_t offset, bool more) {
   const size_t payload = piece->data_len - kIpv6HeaderBytes;
   HeaderAt<rte_ipv6_hdr>(piece)->payload_len = Be16::FromHost(static_cast<uint16_t>(payload)).raw();
-  StoreBigEndian<uint16_t>(DataOf(piece) + kIpv6HeaderBytes + 2,
+  StoreBigEndian<uint16_t>(DataOf(piece) + header_bytes - kIpv6FragmentHeaderBytes + 2,
                            static_cast<uint16_t>(offset | (more ? 1 : 0)));
 }
 
-// The unfragmentable part of our own packets is the IPv6 header alone.
-Header Ipv6Header(Worker& worker, ByteSpan packet) {
+// What routers read stays in front of the fragment header (RFC 8200, 4.5). Requires: room for it.
+Header Ipv6Header(Worker& worker, ByteSpan packet, const ClearHeaders& unfragmentable) {
   Header header = {};
-  std::memcpy(header.bytes, packet.data(), kIpv6HeaderBytes);
-  header.size = kIpv6HeaderBytes + kIpv6FragmentHeaderBytes;
-  header.bytes[kIpv6HeaderBytes] = packet[6];
-  header.bytes[6] = IPPROTO_FRAGMENT;
-  StoreBigEndian<uint32_t>(header.bytes + kIpv6HeaderBytes + 4, worker.ipv6_fragment_id++);
+  std::memcpy(header.bytes, packet.data(), unfragmentable.bytes);
+  uint8_t* fragment = header.bytes + unfragmentable.bytes;
+  fragment[0] = packet[unfragmentable.next_at];
+  header.bytes[unfragmentable.next_at] = IPPROTO_FRAGMENT;
+  StoreBigEndian<uint32_t>(fragment + 4, worker.ipv6_fragment_id++);
+  header.size = unfragmentable.bytes + kIpv6FragmentHeaderBytes;
   return header;
 }
 
@@ -95,7 +97,9 @@ Header Ipv6Header(Worker& worker, ByteSpan packet) {
 size_t FragmentPacket(Worker& worker, rte_mbuf* packet, uint16_t mtu, FragmentList& pieces) {
   const ByteSpan bytes = SpanOf(packet);
   const bool v4 = ContextOf(packet).family == 4;
-  const size_t own_header = v4 ? size_t{bytes[0] & 0xfu} * 4 : kIpv6HeaderBytes;
+  const ClearHeaders unfragmentable = v4 ? ClearHeaders() : ClearHeadersOf(bytes);
+  const size_t own_header = v4 ? size_t{bytes[0] & 0xfu} * 4 : size_t{unfragmentable.bytes};
+  if (own_header + kIpv6FragmentHeaderBytes > kHeaderMax) return 0;
   Header header = {};
   if (v4) {
     std::memcpy(header.bytes, bytes.data(), own_header);
@@ -107,7 +111,7 @@ size_t FragmentPacket(Worker& worker, rte_mbuf* packet, uint16_t mtu, FragmentLi
       StoreBigEndian<uint16_t>(header.bytes + 4, worker.ipv4_id++);
     }
   } else {
-    header = Ipv6Header(worker, bytes);
+    header = Ipv6Header(worker, bytes, unfragmentable);
   }
   const ByteSpan payload = bytes.subspan(own_header);
   size_t count = 0;
@@ -123,7 +127,7 @@ size_t FragmentPacket(Worker& worker, rte_mbuf* packet, uint16_t mtu, FragmentLi
       return 0;
     }
     const bool more = offset + take < payload.size();
-    v4 ? FinishIpv4Piece(piece, offset, more) : FinishIpv6Piece(piece, offset, more);
+    v4 ? FinishIpv4Piece(piece, offset, more) : FinishIpv6Piece(piece, header.size, offset, more);
     pieces[count++] = piece;
     if (v4 && offset == 0) header = LaterIpv4Header({header.bytes, own_header});
     offset += take;

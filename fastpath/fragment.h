@@ -12,7 +12,7 @@ using FragmentList = std::array<rte_mbuf*, kFragmentsMax>;
 
 // Copies the packet, whose data is an IP packet, into pieces of at most `mtu` bytes, each in an
 // ordinary buffer with the context of the whole; the packet stays the caller's. Returns how many
-// pieces; 0: no buffers, or too many pieces, and nothing is left behind.
+// pieces; 0: no buffers, or too many pieces or headers, and nothing is left behind.
 size_t FragmentPacket(Worker& worker, rte_mbuf* packet, uint16_t mtu, FragmentList& pieces);
 
 }  // namespace sekisho::fastpath

@@ -291,6 +291,34 @@ TEST_F(ReassembleTest, FragmentsMakeTheWholeAgain) {
   }
 }
 
+// RFC 8200, 4.5: the fragment header stands behind hop-by-hop options, which are in every piece.
+TEST_F(ReassembleTest, HopByHopOptionsStayInFront) {
+  const Bytes options = {17, 0, 1, 4, 0, 0, 0, 0};  // UDP follows
+  const MbufPtr mbuf = MakeMbuf(Ipv6("2001:db8::1", "2001:db8::2")
+                                    .Protocol(0)
+                                    .Payload(options)
+                                    .Payload(Numbers(400))
+                                    .Build());
+  ContextOf(mbuf.get()) = {};
+  ContextOf(mbuf.get()).family = 6;
+  FragmentList pieces;
+  ASSERT_EQ(FragmentPacket(worker_, mbuf.get(), 300, pieces), 2u);
+  Bytes payload;
+  for (size_t i = 0; i < 2; ++i) {
+    const MbufPtr piece(pieces[i]);
+    const Bytes bytes = BytesOf(piece.get());
+    EXPECT_EQ(bytes[6], 0) << "hop-by-hop options come first";
+    EXPECT_EQ(bytes[40], 44);
+    EXPECT_EQ(Bytes(bytes.begin() + 41, bytes.begin() + 48),
+              Bytes(options.begin() + 1, options.end()));
+    EXPECT_EQ(bytes[48], 17);
+    EXPECT_EQ(LoadBigEndian<uint16_t>(&bytes[50]), i == 0 ? 1u : payload.size());
+    EXPECT_EQ(LoadBigEndian<uint16_t>(&bytes[4]), bytes.size() - 40);
+    payload.insert(payload.end(), bytes.begin() + 56, bytes.end());
+  }
+  EXPECT_EQ(payload, Numbers(400));
+}
+
 // RFC 791, 3.1: options that say so are in every piece, the others in the first alone.
 TEST_F(ReassembleTest, OptionsAreCopiedWhereTheySaySo) {
   Bytes packet = Ipv4("10.0.0.1", "10.0.0.2").Protocol(99).Payload(400).Build();
