@@ -12,6 +12,7 @@
 manual_row() {
   local n=$1 protocol=$2 mode=$3 outer=$4 inner=$5 suite=$6 ah=${7:-}
   local local4=$GW4 remote4=$LINUX4 host=10.62.0.$n/32 lan=$LAN4_NET device=site words inward outward
+  local nodad= # IPv6 looks for duplicates first, and sends nothing from the address meanwhile
   if [[ $outer == 6 ]]; then local4=$GW6 remote4=$LINUX6; fi
   if [[ $inner == 6 ]]; then host=2001:db8:62::$n/128 lan=$LAN6_NET; fi
   if [[ $mode == transport ]]; then
@@ -19,7 +20,8 @@ manual_row() {
     if [[ $outer == 6 ]]; then host=2001:db8:51::1:$n/128 lan=$GW6/128; fi
     remote4=${host%/*}
   fi
-  GUEST_XFRM+="addr replace $host dev $device
+  if [[ $host == *:* ]]; then nodad=' nodad'; fi
+  GUEST_XFRM+="addr replace $host dev $device$nodad
 "
   manual_pair "$n" $((0x1000 + 2 * n)) "$protocol" "$mode" "$suite" "$ah" ''
   outward="tmpl src $remote4 dst $local4 proto $protocol reqid $n mode $mode"
