@@ -39,10 +39,12 @@ both_ping() {
 }
 
 both_transfer() {
-  local role way
+  local role rates
   for role in client1 client2; do
     expect_transfer "$role"
-    for way in up down; do note "$role $way $(grep -o '[0-9.]* Mbit/s' "$STATE/$role-$way")"; done
+    mapfile -t rates < <(grep -o '[0-9.]* Mbit/s' "$STATE/$role-transfer")
+    ((${#rates[@]} == 2)) || fail "$role: its transfer says no rates: $(<"$STATE/$role-transfer")"
+    note "$role up ${rates[0]}, down ${rates[1]}"
   done
 }
 
