@@ -20,8 +20,6 @@
 namespace sekisho::fastpath {
 namespace {
 
-constexpr size_t kFrameBytesMin = 60;  // IEEE 802.3, without the check sequence
-
 // Lets the packet wait; the first to wait has the slow path told. An entry that the slow path does
 // not know of would never be filled or forgotten, so there is none.
 void Wait(Worker& worker, PortId port, const IpAddress& address, Neighbour& neighbour,

@@ -12,6 +12,8 @@
 
 namespace sekisho::fastpath {
 
+inline constexpr size_t kFrameBytesMin = 60;  // IEEE 802.3, without the check sequence
+
 // Takes IP packets with context.next_hop set: cuts what is larger than the port's MTU where that is
 // allowed, tells the sender where it is not, finds the next hop's link-layer address (or lets the
 // packet wait for it), and writes the Ethernet header.
@@ -21,7 +23,6 @@ void Deliver(Worker& worker, Burst burst);
 void SendToSlowly(Worker& worker, PortId port, const MacAddress& mac, rte_mbuf* mbuf);
 // The same; nearly all need nothing but an Ethernet header.
 inline void SendTo(Worker& worker, PortId port, const MacAddress& mac, rte_mbuf* mbuf) {
-  constexpr uint16_t kFrameBytesMin = 60;  // IEEE 802.3, without the check sequence
   WorkerPort& out = PortAt(worker, port);
   const PacketContext& context = ContextOf(mbuf);
   if (context.checksum_due || out.plain_room() == 0 || mbuf->ol_flags != 0 ||
