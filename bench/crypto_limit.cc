@@ -3,6 +3,7 @@
 #include <intel-ipsec-mb.h>
 #include <rte_cycles.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "common/bytes.h"
@@ -31,137 +32,136 @@ struct FreeSession {
 using ManagerPtr = std::unique_ptr<IMB_MGR, FreeManager>;
 using SessionPtr = std::unique_ptr<IpsecMbSession, FreeSession>;
 
-// A packet from its ESP header to the end of its ICV.
-struct alignas(16) Packet {
+// A buffer for packets from the ESP header to the end of the ICV.
+struct alignas(16) Buffer {
   uint8_t nonce[16] = {};
   uint8_t aad[16] = {};
-  uint32_t encrypted_bytes;
-  uint32_t iv_bytes;
+  uint32_t iv_bytes = 0;
   std::vector<uint8_t> esp;
   uint8_t* payload() { return esp.data() + kEspHeaderBytes + iv_bytes; }
-  uint8_t* icv() { return payload() + encrypted_bytes; }
-  uint32_t authenticated_bytes() const { return kEspHeaderBytes + iv_bytes + encrypted_bytes; }
 };
 
-std::vector<Packet> MakePackets(const IpsecSuite& suite,
-                                const std::vector<uint32_t>& encrypted_bytes) {
-  constexpr size_t kIcvMax = 64;
-  const uint32_t iv_bytes = Find(suite).encryption->iv_bytes;
-  std::vector<Packet> packets(encrypted_bytes.size());
-  for (size_t i = 0; i < packets.size(); ++i) {
-    packets[i].encrypted_bytes = encrypted_bytes[i];
-    packets[i].iv_bytes = iv_bytes;
-    packets[i].esp.assign(kEspHeaderBytes + iv_bytes + encrypted_bytes[i] + kIcvMax, 0x5a);
-  }
-  return packets;
-}
-
-// GCM: one call for each packet.
-class GcmLimit final : public CryptoLimit {
+// What all kinds of limits have. Buffers take turns, as many as a burst has packets, so that they
+// are in the cache whatever the number of packets is.
+class LimitOf : public CryptoLimit {
  public:
-  GcmLimit(ManagerPtr manager, SessionPtr session, std::vector<Packet> packets)
-      : CryptoLimit(packets.size()),
-        manager_(std::move(manager)),
-        session_(std::move(session)),
-        packets_(std::move(packets)) {}
-  void RunOnce() override {
-    const auto& session = static_cast<const IpsecMbGcmSession&>(*session_);
-    for (Packet& packet : packets_) {
-      gcm_context_data context;
-      session.crypt(&session.key, &context, packet.payload(), packet.payload(),
-                    packet.encrypted_bytes, packet.nonce, packet.aad, session.aad_bytes,
-                    packet.icv(), session.icv_bytes);
+  struct Parts {
+    ManagerPtr manager;
+    SessionPtr session;
+    uint32_t iv_bytes;
+    std::vector<uint32_t> encrypted_bytes;  // of the packets, in turn
+  };
+  explicit LimitOf(Parts parts)
+      : CryptoLimit(parts.encrypted_bytes.size()), parts_(std::move(parts)), buffers_(kBurst) {
+    constexpr size_t kIcvMax = 64;
+    const std::vector<uint32_t>& sizes = parts_.encrypted_bytes;
+    const uint32_t largest = *std::max_element(sizes.begin(), sizes.end());
+    for (Buffer& buffer : buffers_) {
+      buffer.iv_bytes = parts_.iv_bytes;
+      buffer.esp.assign(kEspHeaderBytes + parts_.iv_bytes + largest + kIcvMax, 0x5a);
     }
   }
 
+ protected:
+  IMB_MGR& manager() const { return *parts_.manager; }
+  template <typename Session>
+  const Session& session() const {
+    return static_cast<const Session&>(*parts_.session);
+  }
+  const std::vector<uint32_t>& encrypted_bytes() const { return parts_.encrypted_bytes; }
+  Buffer& buffer(size_t i) { return buffers_[i % kBurst]; }
+
  private:
-  const ManagerPtr manager_;
-  const SessionPtr session_;
-  std::vector<Packet> packets_;
+  const Parts parts_;
+  std::vector<Buffer> buffers_;
+};
+
+// GCM: one call for each packet.
+class GcmLimit final : public LimitOf {
+ public:
+  using LimitOf::LimitOf;
+  void RunOnce() override {
+    const auto& gcm = session<IpsecMbGcmSession>();
+    for (size_t i = 0; i < packets(); ++i) {
+      Buffer& to = buffer(i);
+      const uint32_t bytes = encrypted_bytes()[i];
+      gcm_context_data context;
+      gcm.crypt(&gcm.key, &context, to.payload(), to.payload(), bytes, to.nonce, to.aad,
+                gcm.aad_bytes, to.payload() + bytes, gcm.icv_bytes);
+    }
+  }
 };
 
 // GMAC: three.
-class GmacLimit final : public CryptoLimit {
+class GmacLimit final : public LimitOf {
  public:
-  GmacLimit(ManagerPtr manager, SessionPtr session, std::vector<Packet> packets)
-      : CryptoLimit(packets.size()),
-        manager_(std::move(manager)),
-        session_(std::move(session)),
-        packets_(std::move(packets)) {}
+  using LimitOf::LimitOf;
   void RunOnce() override {
-    const auto& session = static_cast<const IpsecMbGcmSession&>(*session_);
-    for (Packet& packet : packets_) {
+    const auto& gmac = session<IpsecMbGcmSession>();
+    for (size_t i = 0; i < packets(); ++i) {
+      Buffer& to = buffer(i);
+      uint8_t* const icv = to.payload() + encrypted_bytes()[i];
       gcm_context_data context;
-      session.gmac_init(&session.key, &context, packet.nonce, IMB_GCM_IV_DATA_LEN);
-      session.gmac_update(&session.key, &context, packet.esp.data(), packet.authenticated_bytes());
-      session.gmac_finalize(&session.key, &context, packet.icv(), session.icv_bytes);
+      gmac.gmac_init(&gmac.key, &context, to.nonce, IMB_GCM_IV_DATA_LEN);
+      gmac.gmac_update(&gmac.key, &context, to.esp.data(),
+                       static_cast<uint64_t>(icv - to.esp.data()));
+      gmac.gmac_finalize(&gmac.key, &context, icv, gmac.icv_bytes);
     }
   }
-
- private:
-  const ManagerPtr manager_;
-  const SessionPtr session_;
-  std::vector<Packet> packets_;
 };
 
 // Everything else: jobs in bursts, which the library spreads over its lanes.
-class JobLimit final : public CryptoLimit {
+class JobLimit final : public LimitOf {
  public:
-  JobLimit(ManagerPtr manager, SessionPtr session, std::vector<Packet> packets)
-      : CryptoLimit(packets.size()),
-        manager_(std::move(manager)),
-        session_(std::move(session)),
-        packets_(std::move(packets)) {}
+  using LimitOf::LimitOf;
   void RunOnce() override {
-    IMB_MGR* const manager = manager_.get();
-    for (size_t first = 0; first < packets_.size(); first += kBurst) {
-      const auto count = static_cast<uint32_t>(std::min<size_t>(kBurst, packets_.size() - first));
+    for (size_t first = 0; first < packets(); first += kBurst) {
+      const auto count = static_cast<uint32_t>(std::min<size_t>(kBurst, packets() - first));
       IMB_JOB* jobs[kBurst];
-      IMB_GET_NEXT_BURST(manager, count, jobs);
-      for (uint32_t i = 0; i < count; ++i) Fill(packets_[first + i], *jobs[i]);
-      uint32_t done = IMB_SUBMIT_BURST_NOCHECK(manager, count, jobs);
-      while (done < count) done += IMB_FLUSH_BURST(manager, count - done, jobs);
+      IMB_GET_NEXT_BURST(&manager(), count, jobs);
+      for (uint32_t i = 0; i < count; ++i) {
+        Fill(buffer(first + i), encrypted_bytes()[first + i], *jobs[i]);
+      }
+      uint32_t done = IMB_SUBMIT_BURST_NOCHECK(&manager(), count, jobs);
+      while (done < count) done += IMB_FLUSH_BURST(&manager(), count - done, jobs);
     }
   }
 
  private:
-  void Fill(Packet& packet, IMB_JOB& job) const {
-    const auto& session = static_cast<const IpsecMbJobSession&>(*session_);
-    job.enc_keys = session.encrypt_keys;
-    job.dec_keys = session.decrypt_keys;
-    job.key_len_in_bytes = session.key_bytes;
-    job.src = packet.esp.data();
-    job.dst = packet.payload();
-    job.cipher_start_src_offset_in_bytes = kEspHeaderBytes + packet.iv_bytes;
-    job.msg_len_to_cipher_in_bytes = packet.encrypted_bytes;
-    job.iv = packet.nonce;
-    job.iv_len_in_bytes = session.iv_bytes;
-    job.auth_tag_output = packet.icv();
-    job.auth_tag_output_len_in_bytes = session.icv_bytes;
-    job.cipher_mode = session.cipher;
-    job.cipher_direction = session.direction;
-    job.hash_alg = session.hash;
-    job.chain_order = session.order;
-    job.hash_start_src_offset_in_bytes = 0;
-    job.msg_len_to_hash_in_bytes = packet.authenticated_bytes();
-    if (session.cipher == IMB_CIPHER_CCM) {
-      job.u.CCM.aad = packet.aad;
-      job.u.CCM.aad_len_in_bytes = session.aad_bytes;
-    } else if (session.cipher == IMB_CIPHER_CHACHA20_POLY1305) {
-      job.u.CHACHA20_POLY1305.aad = packet.aad;
-      job.u.CHACHA20_POLY1305.aad_len_in_bytes = session.aad_bytes;
+  void Fill(Buffer& from, uint32_t bytes, IMB_JOB& out) const {
+    const auto& job = session<IpsecMbJobSession>();
+    uint8_t* const icv = from.payload() + bytes;
+    out.enc_keys = job.encrypt_keys;
+    out.dec_keys = job.decrypt_keys;
+    out.key_len_in_bytes = job.key_bytes;
+    out.src = from.esp.data();
+    out.dst = from.payload();
+    out.cipher_start_src_offset_in_bytes = kEspHeaderBytes + from.iv_bytes;
+    out.msg_len_to_cipher_in_bytes = bytes;
+    out.iv = from.nonce;
+    out.iv_len_in_bytes = job.iv_bytes;
+    out.auth_tag_output = icv;
+    out.auth_tag_output_len_in_bytes = job.icv_bytes;
+    out.cipher_mode = job.cipher;
+    out.cipher_direction = job.direction;
+    out.hash_alg = job.hash;
+    out.chain_order = job.order;
+    out.hash_start_src_offset_in_bytes = 0;
+    out.msg_len_to_hash_in_bytes = static_cast<uint64_t>(icv - from.esp.data());
+    if (job.cipher == IMB_CIPHER_CCM) {
+      out.u.CCM.aad = from.aad;
+      out.u.CCM.aad_len_in_bytes = job.aad_bytes;
+    } else if (job.cipher == IMB_CIPHER_CHACHA20_POLY1305) {
+      out.u.CHACHA20_POLY1305.aad = from.aad;
+      out.u.CHACHA20_POLY1305.aad_len_in_bytes = job.aad_bytes;
     } else {
-      job.u.HMAC._hashed_auth_key_xor_ipad = session.hmac_inner;
-      job.u.HMAC._hashed_auth_key_xor_opad = session.hmac_outer;
+      out.u.HMAC._hashed_auth_key_xor_ipad = job.hmac_inner;
+      out.u.HMAC._hashed_auth_key_xor_opad = job.hmac_outer;
       return;
     }
-    job.hash_start_src_offset_in_bytes = job.cipher_start_src_offset_in_bytes;
-    job.msg_len_to_hash_in_bytes = packet.encrypted_bytes;
+    out.hash_start_src_offset_in_bytes = out.cipher_start_src_offset_in_bytes;
+    out.msg_len_to_hash_in_bytes = bytes;
   }
-
-  const ManagerPtr manager_;
-  const SessionPtr session_;
-  std::vector<Packet> packets_;
 };
 
 }  // namespace
@@ -178,20 +178,19 @@ absl::StatusOr<std::unique_ptr<CryptoLimit>> CryptoLimit::Create(
   SEKISHO_ASSIGN_OR_RETURN(IpsecMbSession * made,
                            fastpath::CreateIpsecMbSession(*manager, suite, direction,
                                                           encryption.span(), integrity.span()));
-  SessionPtr session(made);
-  std::vector<Packet> packets = MakePackets(suite, encrypted_bytes);
+  LimitOf::Parts parts = {std::move(manager), SessionPtr(made), Find(suite).encryption->iv_bytes,
+                          encrypted_bytes};
   switch (made->call) {
     case IpsecMbCall::kGcm128:
     case IpsecMbCall::kGcm192:
     case IpsecMbCall::kGcm256:
-      return std::make_unique<GcmLimit>(std::move(manager), std::move(session), std::move(packets));
+      return std::make_unique<GcmLimit>(std::move(parts));
     case IpsecMbCall::kGmac:
-      return std::make_unique<GmacLimit>(std::move(manager), std::move(session),
-                                         std::move(packets));
+      return std::make_unique<GmacLimit>(std::move(parts));
     case IpsecMbCall::kJob:
       break;
   }
-  return std::make_unique<JobLimit>(std::move(manager), std::move(session), std::move(packets));
+  return std::make_unique<JobLimit>(std::move(parts));
 }
 
 double CryptoLimit::Measure(size_t packets) {

@@ -1,6 +1,6 @@
 // bench/crypto_limit.h: what the cryptography alone costs: Intel IPsec-MB called directly, in the
-// way that is best for the suite, on as many bytes as the packets of a row have, with one key and
-// buffers that stay in the cache.
+// way that is best for the suite, on packets of a row's sizes in their order, with one key and a
+// burst of buffers that stay in the cache.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ class CryptoLimit {
   explicit CryptoLimit(size_t packets) : packets_(packets) {}
 
  private:
-  const size_t packets_;
+  const size_t packets_;  // in RunOnce()
 };
 
 }  // namespace sekisho::bench

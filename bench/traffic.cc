@@ -130,8 +130,9 @@ std::vector<uint32_t> Traffic::EncryptedBytes() const {
     return (bytes - clear + 2 + align - 1) / align * align;
   };
   if (!size_.is_imix()) return std::vector<uint32_t>(fastpath::kBurstMax, encrypted(size_.bytes));
+  // So many, in their order, that the library can guess the next size as little as from packets.
   std::vector<uint32_t> sizes;
-  for (size_t i = 0; i < 36; ++i) sizes.push_back(encrypted(packets_[i].bytes));
+  for (size_t i = 0; i < kFramesMin; ++i) sizes.push_back(encrypted(packets_[i].bytes));
   return sizes;
 }
 
