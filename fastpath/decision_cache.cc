@@ -41,7 +41,8 @@ void DecisionCache<Flow>::Put(const Flow& flow, const Decision& decision) {
       place = &entry;
       break;
     }
-    if (entry.epoch != epoch_) place = &entry;
+    // The first, where a look-up begins.
+    if (entry.epoch != epoch_ && place == nullptr) place = &entry;
   }
   if (place == nullptr) place = &bucket.entries[next_victim_++ % bucket.entries.size()];
   place->flow = flow;
