@@ -86,7 +86,7 @@ void Send(Worker& worker, rte_mbuf* about, const Error& error) {
   const bool v4 = context.family == 4;
   const IpFamily family = v4 ? IpFamily::kIpv4 : IpFamily::kIpv6;
   const std::optional<IpAddress> source = SourceFor(worker, about, family);
-  if (!source.has_value() || !worker.budgets.icmp_error.Take()) return;
+  if (!source.has_value() || !worker.budgets.icmp_error.Take(worker.now_tsc)) return;
 
   const IpAddress destination = SourceOf(about, context);
   const size_t header_bytes = IpHeaderBytes(family);

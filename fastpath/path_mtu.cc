@@ -119,7 +119,7 @@ void LearnPathMtu(Worker& worker, Burst burst) {
       DeliverUp(worker, {&mbuf, 1});  // about a packet of this machine's own stack, perhaps
     } else if (!message.has_value()) {
       Drop(worker, mbuf, DropReason::kIcmpNotAboutUs);
-    } else if (!worker.budgets.path_mtu.Take()) {
+    } else if (!worker.budgets.path_mtu.Take(worker.now_tsc)) {
       Drop(worker, mbuf, DropReason::kPuntRateLimited);
     } else if (!SendUp(worker, *message)) {
       Drop(worker, mbuf, DropReason::kUpRingFull);

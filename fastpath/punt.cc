@@ -11,7 +11,8 @@ namespace {
 
 void PuntOneIke(Worker& worker, rte_mbuf* mbuf) {
   if (IsSpoofed(worker, mbuf)) return Drop(worker, mbuf, DropReason::kIpSpoofed);
-  if (!worker.budgets.ike.Take()) return Drop(worker, mbuf, DropReason::kPuntRateLimited);
+  if (!worker.budgets.ike.Take(worker.now_tsc))
+    return Drop(worker, mbuf, DropReason::kPuntRateLimited);
   const PacketContext& context = ContextOf(mbuf);
   UpMessage message;
   message.kind = UpMessage::Kind::kPacket;
@@ -37,15 +38,6 @@ Budgets MakeBudgets(uint64_t tsc_hz) {
           .path_mtu = TokenBucket(kPathMtuPerSecond, kPathMtuBurst, tsc_hz)};
 }
 
-void RefillBudgets(Budgets& budgets, uint64_t now_tsc) {
-  budgets.ike.Refill(now_tsc);
-  budgets.resolve.Refill(now_tsc);
-  budgets.neighbour.Refill(now_tsc);
-  budgets.acquire.Refill(now_tsc);
-  budgets.icmp_error.Refill(now_tsc);
-  budgets.path_mtu.Refill(now_tsc);
-}
-
 bool SendUp(Worker& worker, UpMessage message) {
   message.worker = worker.id;
   return rte_ring_enqueue_elem(worker.up, &message, sizeof message) == 0;
@@ -58,7 +50,8 @@ void PuntIke(Worker& worker, Burst burst) {
 void ReportNeighbour(Worker& worker, PortId port, const IpAddress& address, const MacAddress& mac) {
   const Neighbour* known = worker.neighbours.Find(port, address);
   const bool waited_for = known != nullptr && !known->resolved;
-  if (!(waited_for ? worker.budgets.resolve : worker.budgets.neighbour).Take()) return;
+  if (!(waited_for ? worker.budgets.resolve : worker.budgets.neighbour).Take(worker.now_tsc))
+    return;
   UpMessage message;
   message.kind = UpMessage::Kind::kNeighbourSeen;
   message.neighbour = {port, address, mac};
@@ -66,7 +59,7 @@ void ReportNeighbour(Worker& worker, PortId port, const IpAddress& address, cons
 }
 
 bool AskForNeighbour(Worker& worker, PortId port, const IpAddress& address) {
-  if (!worker.budgets.resolve.Take()) return false;
+  if (!worker.budgets.resolve.Take(worker.now_tsc)) return false;
   UpMessage message;
   message.kind = UpMessage::Kind::kResolveNeighbour;
   message.neighbour = {port, address, {}};
@@ -74,7 +67,7 @@ bool AskForNeighbour(Worker& worker, PortId port, const IpAddress& address) {
 }
 
 void ReportAcquire(Worker& worker, rte_mbuf* mbuf) {
-  if (!worker.budgets.acquire.Take()) return;
+  if (!worker.budgets.acquire.Take(worker.now_tsc)) return;
   const PacketContext& context = ContextOf(mbuf);
   UpMessage message;
   message.kind = UpMessage::Kind::kAcquire;

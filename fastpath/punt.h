@@ -20,8 +20,6 @@ inline constexpr unsigned kUpRingSize = 4096;
 inline constexpr unsigned kDownRingSize = 4096;
 
 Budgets MakeBudgets(uint64_t tsc_hz);
-// Once per round.
-void RefillBudgets(Budgets& budgets, uint64_t now_tsc);
 
 // False: the ring is full; nothing is done.
 bool SendUp(Worker& worker, UpMessage message);

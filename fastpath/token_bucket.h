@@ -16,15 +16,13 @@ class TokenBucket {
         credit_max_tsc_(cost_tsc_ * events_max),
         credit_tsc_(credit_max_tsc_) {}
 
-  // Once per burst, with the time of that burst.
-  void Refill(uint64_t now_tsc) {
+  // May one more happen now? Takes its share if so. A time before that of an earlier call counts as
+  // that one.
+  bool Take(uint64_t now_tsc) {
     if (now_tsc > last_tsc_) {
       credit_tsc_ = std::min(credit_max_tsc_, credit_tsc_ + (now_tsc - last_tsc_));
       last_tsc_ = now_tsc;
     }
-  }
-  // May one more happen now? Takes its share if so.
-  bool Take() {
     if (credit_tsc_ < cost_tsc_ || cost_tsc_ == 0) return false;
     credit_tsc_ -= cost_tsc_;
     return true;

@@ -209,8 +209,11 @@ bool Receive(Worker& worker, PortId port) {
   in.received_bytes.Add(bytes);
   worker.counters.received.Add(count);
 
-  PacketList rest, parsed;
-  Parse(worker, port, ShortCut(worker, port, {frames.data(), count}, rest), parsed);
+  PacketList rest;
+  const Burst long_way = ShortCut(worker, port, {frames.data(), count}, rest);
+  if (long_way.empty()) return true;
+  PacketList parsed;
+  Parse(worker, port, long_way, parsed);
   DispatchAll(worker, parsed.burst());
   return true;
 }
@@ -221,6 +224,7 @@ void GoOnInner(Worker& worker, Burst burst) {
   PacketList followed, inner;
   PacketList long_way;
   SendInner(worker, burst, long_way);
+  if (long_way.empty()) return;
   FollowDecapsulated(worker, long_way.burst(), followed);
   for (rte_mbuf* mbuf : followed.burst()) {
     PacketContext& context = ContextOf(mbuf);
@@ -285,6 +289,7 @@ void Obey(Worker& worker, const DownMessage& message) {
 }
 
 bool ObeyMessages(Worker& worker) {
+  if (rte_ring_empty(worker.down)) return false;
   std::array<DownMessage, kDownBurstMax> messages;
   const unsigned count = rte_ring_dequeue_burst_elem(worker.down, messages.data(),
                                                      sizeof(DownMessage), kDownBurstMax, nullptr);
@@ -351,7 +356,6 @@ void SayTablesSwapped(Worker& worker) {
 void StartRound(Worker& worker, uint64_t now_tsc) {
   worker.now_tsc = now_tsc;
   worker.esp.now_tsc = worker.now_tsc;
-  RefillBudgets(worker.budgets, worker.now_tsc);
   if (worker.now_tsc >= worker.next_housekeeping_tsc) {
     worker.next_housekeeping_tsc = worker.now_tsc + rte_get_tsc_hz() / kHousekeepingPerSecond;
     ExpireFragments(worker);
