@@ -77,7 +77,7 @@ struct Burst32 {
 void EncapAll(EspHarness& harness, Burst burst) {
   PacketList passed, dropped;
   harness.outbound->LookUp(burst);
-  EspEncapSubmit(harness.worker, burst, dropped);
+  EspEncapSubmit(harness.worker, burst, passed, dropped);
   while (passed.size() < burst.size()) EspEncapFinish(harness.worker, passed, dropped);
   SEKISHO_CHECK(dropped.empty());
 }
@@ -116,7 +116,7 @@ void BM_EspDecapsulate(benchmark::State& state) {
     sa->window = ReplayWindow({reinterpret_cast<uint64_t*>(sa + 1), 1024 / 64});
     PacketList passed, dropped;
     const uint64_t start = rte_rdtsc();
-    EspDecapSubmit(harness.worker, burst.mbufs, dropped);
+    EspDecapSubmit(harness.worker, burst.mbufs, passed, dropped);
     while (passed.size() < kBurstMax && dropped.empty()) {
       EspDecapFinish(harness.worker, passed, dropped);
     }

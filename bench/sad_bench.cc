@@ -16,6 +16,7 @@ namespace {
 // Only look-up is measured, so that sessions are of no interest.
 class NoCrypto final : public CryptoBackend {
  public:
+  NoCrypto() : CryptoBackend(/*synchronous=*/true) {}
   std::string Describe() const override { return "none"; }
   absl::Status CheckSuite(const IpsecSuite&) const override { return absl::OkStatus(); }
   absl::StatusOr<CryptoSession> CreateSession(const IpsecSuite&, CryptoDirection, ByteSpan,

@@ -8,6 +8,7 @@
 #include "fastpath/forward.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
+#include "fastpath/outer_header.h"
 #include "fastpath/parse.h"
 #include "fastpath/path_mtu.h"
 #include "fastpath/tcp_mss.h"
@@ -55,21 +56,27 @@ bool IsKnown(const Worker& worker, const DestinationCache::Entry& entry, rte_mbu
 void SendProtected(Worker& worker, Burst burst) {
   StageTimer timer(worker.esp.stages, Stage::kTransmit);
   PacketList rest;
+  const auto go_the_long_way = [&rest](rte_mbuf* mbuf) {
+    PacketContext& context = ContextOf(mbuf);
+    const OutboundSa* sa = context.outbound_sa;
+    if (sa != nullptr) DescribeOuter(mbuf, sa->layout.udp_encapsulation, context);
+    rest.Add(mbuf);
+  };
   bool in_order = true;
   for (rte_mbuf* mbuf : burst) {
     PacketContext& context = ContextOf(mbuf);
     const OutboundSa* sa = context.outbound_sa;
     if (sa == nullptr || sa->adjacency.epoch != worker.esp.adjacency_epoch || !in_order) {
-      rest.Add(mbuf);
+      go_the_long_way(mbuf);
     } else if (mbuf->pkt_len > sa->adjacency.whole_max) {
       in_order = false;
-      rest.Add(mbuf);
+      go_the_long_way(mbuf);
     } else {
       context.ours = true;
       SendTo(worker, sa->adjacency.port, worker.neighbours.At(sa->adjacency.neighbour).mac, mbuf);
     }
   }
-  RouteOwn(worker, rest.burst());
+  if (!rest.empty()) RouteOwn(worker, rest.burst());
 }
 
 void SendInner(Worker& worker, Burst burst, PacketList& rest) {

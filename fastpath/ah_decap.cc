@@ -123,7 +123,7 @@ DropReason TakeOff(const InboundSa& sa, rte_mbuf* mbuf) {
 
 }  // namespace
 
-void AhDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
+void AhDecapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketList& dropped) {
   CryptoJob jobs[kBurstMax];
   Be32 spis[kBurstMax];
   size_t count = 0;
@@ -144,20 +144,12 @@ void AhDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
     }
     context.reason = Prepare(*sa, burst[i], jobs[count]);
     if (context.reason == DropReason::kNone) {
-      ++sa->in_flight;
       ++count;
     } else {
       DropOf(*sa, burst[i], context.reason, dropped);
     }
   }
-  if (count == 0) return;
-  if (worker.crypto->Submit(worker.id, CryptoDirection::kDecrypt, {jobs, count}) == count) return;
-  for (size_t i = 0; i < count; ++i) {
-    PacketContext& context = ContextOf(jobs[i].mbuf);
-    if (context.reason == DropReason::kNone) continue;
-    --context.inbound_sa->in_flight;
-    DropOf(*context.inbound_sa, jobs[i].mbuf, context.reason, dropped);
-  }
+  SubmitDecrypt(worker, {jobs, count}, passed, dropped);
 }
 
 DropReason FinishAh(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {

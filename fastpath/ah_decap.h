@@ -11,9 +11,9 @@
 namespace sekisho::fastpath {
 
 // Takes packets of kind kAh, as EspDecapSubmit() takes those of ESP. l4_offset is where AH stands.
-void AhDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped);
+void AhDecapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketList& dropped);
 
-// For EspDecapFinish(): a packet of this SA came back. kNone: the data is now the packet that AH
+// For esp_decap.cc: a packet of this SA came back. kNone: the data is now the packet that AH
 // covered (tunnel mode: the inner one), parsed, and checked against the SA's selectors.
 DropReason FinishAh(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf);
 

@@ -4,6 +4,7 @@
 
 #include "fastpath/ah_mutable_fields.h"
 #include "fastpath/ah_wire.h"
+#include "fastpath/esp_encap.h"
 #include "fastpath/esp_trailer.h"
 #include "fastpath/ip_header.h"
 #include "fastpath/mbuf.h"
@@ -89,7 +90,7 @@ DropReason Encapsulate(EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, Crypto
 
 }  // namespace
 
-void AhEncapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
+void AhEncapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketList& dropped) {
   CryptoJob jobs[kBurstMax];
   size_t count = 0;
   SEKISHO_DCHECK(burst.size() <= kBurstMax);
@@ -98,22 +99,13 @@ void AhEncapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
     OutboundSa& sa = *context.outbound_sa;
     context.reason = Encapsulate(worker, sa, mbuf, jobs[count]);
     if (context.reason == DropReason::kNone) {
-      ++sa.in_flight;
       ++count;
     } else {
       sa.dropped.Add(1);
       dropped.Add(mbuf);
     }
   }
-  if (count == 0) return;
-  if (worker.crypto->Submit(worker.id, CryptoDirection::kEncrypt, {jobs, count}) == count) return;
-  for (size_t i = 0; i < count; ++i) {
-    PacketContext& context = ContextOf(jobs[i].mbuf);
-    if (context.reason == DropReason::kNone) continue;
-    --context.outbound_sa->in_flight;
-    context.outbound_sa->dropped.Add(1);
-    dropped.Add(jobs[i].mbuf);
-  }
+  SubmitEncrypt(worker, {jobs, count}, passed, dropped);
 }
 
 void FinishAhOut(rte_mbuf* mbuf) {

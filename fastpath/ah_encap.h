@@ -12,9 +12,9 @@ namespace sekisho::fastpath {
 
 // Takes whole IP packets with context.outbound_sa set to an SA of AH, as EspEncapSubmit() takes
 // those of ESP: also what ESP has just made, where the one goes into the other.
-void AhEncapSubmit(EspWorker& worker, Burst burst, PacketList& dropped);
+void AhEncapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketList& dropped);
 
-// For EspEncapFinish(): a packet of this SA came back, with its ICV. The data is at the IP header,
+// For esp_encap.cc: a packet of this SA came back, with its ICV. The data is at the IP header,
 // complete; family, protocol and l4_offset describe it, outbound_sa is nullptr again.
 void FinishAhOut(rte_mbuf* mbuf);
 

@@ -26,9 +26,9 @@ enum class CryptoDirection : uint8_t {
 
 // A key schedule on one device; the backend that made it knows what the handle is.
 struct CryptoSession {
-  void* handle = nullptr;
-  uint8_t device = 0;
-  uint8_t detail = 0;
+  void* handle;
+  uint8_t device;
+  uint8_t detail;
 };
 
 // What a suite makes of one packet.
@@ -63,6 +63,10 @@ class CryptoBackend {
  public:
   virtual ~CryptoBackend() = default;
 
+  // Any thread. Does Submit() do the work itself? Then every packet is its caller's again when it
+  // returns, the context's reason says how its job went, and nothing is ever to be collected.
+  bool is_synchronous() const { return synchronous_; }
+
   // Any thread. What runs here, for people: "cryptodev (crypto_aesni_mb)".
   virtual std::string Describe() const = 0;
 
@@ -89,6 +93,12 @@ class CryptoBackend {
                          std::span<rte_mbuf*> mbufs) = 0;
   // Any thread. Packets of this worker that are with the backend.
   virtual uint64_t InFlight(WorkerId worker) const = 0;
+
+ protected:
+  explicit CryptoBackend(bool synchronous) : synchronous_(synchronous) {}
+
+ private:
+  const bool synchronous_;
 };
 
 }  // namespace sekisho::fastpath

@@ -269,7 +269,7 @@ absl::Status DeviceError(const std::string& name, absl::string_view what, int er
 }  // namespace
 
 CryptodevBackend::CryptodevBackend(const Config& config)
-    : config_(config), queues_(size_t{config.workers} * 2) {}
+    : CryptoBackend(/*synchronous=*/false), config_(config), queues_(size_t{config.workers} * 2) {}
 
 CryptodevBackend::~CryptodevBackend() {
   for (const Device& device : devices_) {

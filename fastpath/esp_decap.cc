@@ -29,6 +29,12 @@ size_t EspOffset(const PacketContext& context) {
   return context.l4_offset + (context.kind == PacketKind::kEspInUdp ? kUdpHeaderBytes : 0u);
 }
 
+Be32 SpiAt(const uint8_t* esp) {
+  Be32 spi;
+  std::memcpy(&spi, esp, sizeof(spi));
+  return spi;
+}
+
 ByteSpan DestinationBytes(rte_mbuf* mbuf, uint8_t family) {
   const uint8_t* header = DataOf(mbuf);
   return family == 4 ? ByteSpan(header + 16, 4) : ByteSpan(header + 24, 16);
@@ -50,7 +56,7 @@ size_t EncryptedBytes(const EspLayout& layout, size_t esp_packet_bytes) {
 }
 
 // Checks what can be checked before the ICV is, and fills the job. Requires: an active SA.
-DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
+DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, size_t offset, CryptoJob& job) {
   PacketContext& context = ContextOf(mbuf);
   if (!SameDestination(sa, mbuf, context.family)) return DropReason::kEspWrongDestination;
   if (sa.life_over) return DropReason::kSaLifetime;
@@ -59,7 +65,6 @@ DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
   if (sa.layout.udp_encapsulation && context.kind != PacketKind::kEspInUdp) {
     return DropReason::kEspWrongEncapsulation;
   }
-  const size_t offset = EspOffset(context);
   const uint8_t* esp = DataOf(mbuf) + offset;
   const size_t encrypted = EncryptedBytes(sa.layout, mbuf->data_len - offset);
   if (encrypted == 0) return DropReason::kEspMalformed;
@@ -73,34 +78,38 @@ DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
   return DropReason::kNone;
 }
 
-// The SPI of each packet, its SA's line on the way into the cache.
-void PrefetchSas(const EspWorker& worker, Burst burst, Be32* spis) {
-  for (size_t i = 0; i < burst.size(); ++i) {
-    rte_mbuf* mbuf = burst[i];
-    const size_t offset = EspOffset(ContextOf(mbuf));
-    spis[i] = Be32();
-    if (mbuf->data_len < offset + kEspHeaderBytes) continue;
-    const uint8_t* esp = DataOf(mbuf) + offset;
-    std::memcpy(&spis[i], esp, sizeof(Be32));
-    worker.inbound->Prefetch(spis[i], LoadBigEndian<uint32_t>(esp + 4));
-  }
-}
-
-void FindSas(const EspWorker& worker, Burst burst, const Be32* spis) {
-  for (size_t i = 0; i < burst.size(); ++i) {
-    PacketContext& context = ContextOf(burst[i]);
-    InboundSa* sa = worker.inbound->Find(spis[i], IpsecProtocol::kEsp,
-                                         DestinationBytes(burst[i], context.family));
-    context.inbound_sa = sa;
-  }
-}
-
 void DropOf(InboundSa& sa, rte_mbuf* mbuf, DropReason reason, PacketList& dropped) {
   sa.dropped.Add(1);
   dropped.Add(mbuf, reason);
 }
 
 // --- After the backend ---------------------------------------------------------------------------
+
+// Of a tunnel, and as nearly all are: IPv4 that is plain, of the selectors that the SA has beside
+// everything else, with nothing to be said of congestion. False, and nothing done, for any other.
+bool UnwrapPlain(const InboundSa& sa, rte_mbuf* mbuf, size_t front) {
+  const size_t payload = mbuf->data_len - front - sa.layout.icv_bytes;
+  const uint8_t* outer = DataOf(mbuf);
+  const uint8_t* ip = outer + front;
+  const uint8_t* end = ip + payload;
+  const size_t behind = size_t{end[-2]} + kEspTrailerBytes;
+  if (end[-1] != kNextHeaderIpv4 || behind > payload ||
+      !IsPadding(end - kEspTrailerBytes, behind - kEspTrailerBytes)) {
+    return false;
+  }
+  const size_t bytes = PlainIpv4Bytes(ip, payload - behind);
+  if (bytes == 0 || !sa.plain_selectors.Contains(LoadBigEndian<uint32_t>(ip + 16),
+                                                 LoadBigEndian<uint32_t>(ip + 12))) {
+    return false;
+  }
+  const uint8_t outer_ecn = TrafficClass(outer) & kEcnBits;
+  if (outer_ecn != 0 && outer_ecn != (ip[1] & kEcnBits)) return false;
+  mbuf->data_off = static_cast<uint16_t>(mbuf->data_off + front);
+  mbuf->data_len = static_cast<uint16_t>(bytes);
+  mbuf->pkt_len = static_cast<uint32_t>(bytes);
+  DescribePlainIpv4(ip, ContextOf(mbuf));
+  return true;
+}
 
 // Removes what ESP put behind the payload, ICV included. Sets next_header.
 DropReason StripTrailer(const EspLayout& layout, rte_mbuf* mbuf, size_t front,
@@ -163,10 +172,8 @@ DropReason CheckTransported(const InboundSa& sa, rte_mbuf* mbuf, bool udp) {
   return DropReason::kNone;
 }
 
-DropReason Unwrap(const InboundSa& sa, rte_mbuf* mbuf) {
-  const PacketContext& context = ContextOf(mbuf);
-  const bool udp = context.kind == PacketKind::kEspInUdp;
-  const size_t front = EspOffset(context) + kEspHeaderBytes + sa.layout.iv_bytes;
+[[gnu::noinline]] DropReason UnwrapSlowly(const InboundSa& sa, rte_mbuf* mbuf, size_t front) {
+  const bool udp = ContextOf(mbuf).kind == PacketKind::kEspInUdp;
   const uint8_t outer = TrafficClass(DataOf(mbuf));
   uint8_t next_header = 0;
   const DropReason reason = StripTrailer(sa.layout, mbuf, front, next_header);
@@ -178,6 +185,12 @@ DropReason Unwrap(const InboundSa& sa, rte_mbuf* mbuf) {
   }
   StripFront(mbuf, front);
   return CheckTunnelled(sa, mbuf, next_header, outer);
+}
+DropReason Unwrap(const InboundSa& sa, rte_mbuf* mbuf) {
+  const size_t front = EspOffset(ContextOf(mbuf)) + kEspHeaderBytes + sa.layout.iv_bytes;
+  if (!sa.layout.transport && UnwrapPlain(sa, mbuf, front)) [[likely]]
+    return DropReason::kNone;
+  return UnwrapSlowly(sa, mbuf, front);
 }
 
 // Requires: the outer header still stands in front.
@@ -207,20 +220,49 @@ bool CameFromElsewhere(const InboundSa& sa, rte_mbuf* mbuf) {
   sa.move_quiet_until = worker.now_tsc + worker.move_quiet_tsc;
 }
 
-DropReason Finish(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
+DropReason FinishEsp(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
   PacketContext& context = ContextOf(mbuf);
   if (context.reason != DropReason::kNone) return context.reason;
-  // Once more: the same number may have come twice in one burst.
-  const bool fresh = sa.window.Check(context.sequence);
-  if (!fresh && sa.anti_replay) return DropReason::kEspReplayed;
-  const bool newest = context.sequence > sa.window.top();
-  if (fresh) sa.window.Commit(context.sequence);
+  bool newest = true;
+  if (!sa.window.CommitNext(context.sequence)) {
+    // Once more: the same number may have come twice in one burst.
+    const bool fresh = sa.window.Check(context.sequence);
+    if (!fresh && sa.anti_replay) return DropReason::kEspReplayed;
+    newest = context.sequence > sa.window.top();
+    if (fresh) sa.window.Commit(context.sequence);
+  }
   if (newest && sa.layout.udp_encapsulation && CameFromElsewhere(sa, mbuf)) [[unlikely]] {
     ReportMove(worker, sa, mbuf);
   }
   if (const DropReason reason = Unwrap(sa, mbuf); reason != DropReason::kNone) return reason;
   context.within = 0;
   return CheckLife(worker, sa, mbuf->data_len);
+}
+
+// Packets that the backend has finished with.
+void Finish(EspWorker& worker, Burst burst, PacketList& passed, PacketList& dropped) {
+  for (rte_mbuf* mbuf : burst) {
+    PacketContext& context = ContextOf(mbuf);
+    InboundSa& sa = *context.inbound_sa;
+    const bool ah = sa.protocol == IpsecProtocol::kAh;
+    if (!ah) RestoreHeaders(sa.layout, mbuf);
+    const DropReason reason = ah ? FinishAh(worker, sa, mbuf) : FinishEsp(worker, sa, mbuf);
+    context.inbound_sa = nullptr;
+    if (reason != DropReason::kNone) [[unlikely]] {
+      DropOf(sa, mbuf, reason, dropped);
+      continue;
+    }
+    sa.packets.Add(1);
+    sa.bytes.Add(mbuf->data_len);
+    context.kind = PacketKind::kTransit;
+    context.decapsulated = true;
+    ++context.layers;
+    // RFC 4301, 4.3: of tunnels, those that AH makes.
+    context.may_nest = ah || sa.layout.transport;
+    context.learns_flow = sa.layout.transport && sa.layout.udp_encapsulation;
+    context.peer = sa.peer;
+    passed.Add(mbuf);
+  }
 }
 
 }  // namespace
@@ -231,57 +273,70 @@ DropReason CheckTunnelled(const InboundSa& sa, rte_mbuf* mbuf, uint8_t next_head
     return DropReason::kEspNextHeader;
   }
   const uint8_t version = next_header == kNextHeaderIpv4 ? 4 : 6;
-  PacketContext& context = ContextOf(mbuf);
-  if (version == 4 && ParsePlainIpv4(mbuf, context)) {
-    const uint8_t* ip = DataOf(mbuf);
-    if (!sa.plain_selectors.Contains(LoadBigEndian<uint32_t>(ip + 16),
-                                     LoadBigEndian<uint32_t>(ip + 12)) &&
-        !sa.selectors->Contains(InboundSelectors(mbuf))) {
-      return DropReason::kEspSelectors;
-    }
-    return PropagateEcn(outer_class, mbuf);
-  }
-  if (mbuf->data_len == 0 || DataOf(mbuf)[0] >> 4 != version || !ParseIp(mbuf, context)) {
+  if (mbuf->data_len == 0 || DataOf(mbuf)[0] >> 4 != version || !ParseIp(mbuf, ContextOf(mbuf))) {
     return DropReason::kEspInnerMalformed;
   }
   if (!sa.selectors->Contains(InboundSelectors(mbuf))) return DropReason::kEspSelectors;
   return PropagateEcn(outer_class, mbuf);
 }
 
-void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
+void EspDecapPrefetch(EspWorker& worker, Burst burst) {
+  StageTimer timer(worker.stages, Stage::kSaLookUp);
+  for (rte_mbuf* mbuf : burst) {
+    const size_t offset = EspOffset(ContextOf(mbuf));
+    if (mbuf->data_len < offset + kEspHeaderBytes) continue;
+    const uint8_t* esp = DataOf(mbuf) + offset;
+    worker.inbound->Prefetch(SpiAt(esp), LoadBigEndian<uint32_t>(esp + 4));
+  }
+}
+
+void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketList& dropped) {
   CryptoJob jobs[kBurstMax];
-  Be32 spis[kBurstMax];
   size_t count = 0;
   SEKISHO_DCHECK(burst.size() <= kBurstMax);
-  {
-    StageTimer timer(worker.stages, Stage::kSaLookUp);
-    PrefetchSas(worker, burst, spis);
-    FindSas(worker, burst, spis);
-  }
-  for (size_t i = 0; i < burst.size(); ++i) {
-    PacketContext& context = ContextOf(burst[i]);
-    InboundSa* sa = context.inbound_sa;
-    if (sa == nullptr) {
-      const bool cut = burst[i]->data_len < EspOffset(context) + kEspHeaderBytes;
-      dropped.Add(burst[i], cut ? DropReason::kEspMalformed : DropReason::kEspUnknownSpi);
+  for (rte_mbuf* mbuf : burst) {
+    PacketContext& context = ContextOf(mbuf);
+    const size_t offset = EspOffset(context);
+    if (mbuf->data_len < offset + kEspHeaderBytes) {
+      dropped.Add(mbuf, DropReason::kEspMalformed);
       continue;
     }
-    context.reason = Prepare(*sa, burst[i], jobs[count]);
+    InboundSa* sa = worker.inbound->Find(SpiAt(DataOf(mbuf) + offset), IpsecProtocol::kEsp,
+                                         DestinationBytes(mbuf, context.family));
+    if (sa == nullptr) {
+      dropped.Add(mbuf, DropReason::kEspUnknownSpi);
+      continue;
+    }
+    context.inbound_sa = sa;
+    context.reason = Prepare(*sa, mbuf, offset, jobs[count]);
     if (context.reason == DropReason::kNone) {
-      ++sa->in_flight;
       ++count;
     } else {
-      DropOf(*sa, burst[i], context.reason, dropped);
+      DropOf(*sa, mbuf, context.reason, dropped);
     }
   }
-  if (count == 0) return;
-  StageTimer timer(worker.stages, Stage::kCrypto);
-  if (worker.crypto->Submit(worker.id, CryptoDirection::kDecrypt, {jobs, count}) == count) return;
-  for (size_t i = 0; i < count; ++i) {
-    PacketContext& context = ContextOf(jobs[i].mbuf);
-    if (context.reason == DropReason::kNone) continue;
-    --context.inbound_sa->in_flight;
-    DropOf(*context.inbound_sa, jobs[i].mbuf, context.reason, dropped);
+  SubmitDecrypt(worker, {jobs, count}, passed, dropped);
+}
+
+void SubmitDecrypt(EspWorker& worker, std::span<const CryptoJob> jobs, PacketList& passed,
+                   PacketList& dropped) {
+  if (jobs.empty()) return;
+  {
+    StageTimer timer(worker.stages, Stage::kCrypto);
+    worker.crypto->Submit(worker.id, CryptoDirection::kDecrypt, jobs);
+  }
+  if (worker.crypto->is_synchronous()) {
+    PacketList finished;
+    for (const CryptoJob& job : jobs) finished.Add(job.mbuf);
+    return Finish(worker, finished.burst(), passed, dropped);
+  }
+  for (const CryptoJob& job : jobs) {
+    const PacketContext& context = ContextOf(job.mbuf);
+    if (context.reason == DropReason::kNone) {
+      ++context.inbound_sa->in_flight;
+    } else {
+      DropOf(*context.inbound_sa, job.mbuf, context.reason, dropped);
+    }
   }
 }
 
@@ -289,29 +344,8 @@ size_t EspDecapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped
   StageTimer timer(worker.stages, Stage::kDecapsulate);
   rte_mbuf* mbufs[kBurstMax];
   const size_t count = CollectFrom(worker, CryptoDirection::kDecrypt, mbufs);
-  for (size_t i = 0; i < count; ++i) {
-    PacketContext& context = ContextOf(mbufs[i]);
-    InboundSa& sa = *context.inbound_sa;
-    --sa.in_flight;
-    const bool ah = sa.protocol == IpsecProtocol::kAh;
-    if (!ah) RestoreHeaders(sa.layout, mbufs[i]);
-    const DropReason reason = ah ? FinishAh(worker, sa, mbufs[i]) : Finish(worker, sa, mbufs[i]);
-    context.inbound_sa = nullptr;
-    if (reason != DropReason::kNone) [[unlikely]] {
-      DropOf(sa, mbufs[i], reason, dropped);
-      continue;
-    }
-    sa.packets.Add(1);
-    sa.bytes.Add(mbufs[i]->data_len);
-    context.kind = PacketKind::kTransit;
-    context.decapsulated = true;
-    ++context.layers;
-    // RFC 4301, 4.3: of tunnels, those that AH makes.
-    context.may_nest = ah || sa.layout.transport;
-    context.learns_flow = sa.layout.transport && sa.layout.udp_encapsulation;
-    context.peer = sa.peer;
-    passed.Add(mbufs[i]);
-  }
+  for (rte_mbuf* mbuf : std::span(mbufs, count)) --ContextOf(mbuf).inbound_sa->in_flight;
+  Finish(worker, {mbufs, count}, passed, dropped);
   return count;
 }
 

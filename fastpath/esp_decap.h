@@ -2,7 +2,8 @@
 // the crypto backend between them.
 //
 //     EspDecapSubmit   SAD look-up, lengths, replay check, jobs to the backend
-//     EspDecapFinish   jobs back, replay window moved, padding, next header, selectors, ECN
+//     EspDecapFinish   replay window moved, padding, next header, selectors, ECN: of jobs that an
+//                      asynchronous backend gives back; of any other, EspDecapSubmit() goes on so
 #pragma once
 
 #include "fastpath/esp_worker.h"
@@ -10,11 +11,19 @@
 
 namespace sekisho::fastpath {
 
+// What EspDecapSubmit() will touch of these packets' SAs, on the way into the cache. Not needed for
+// packets that come from recognise_esp.cc.
+void EspDecapPrefetch(EspWorker& worker, Burst burst);
+
 // Takes packets of kind kEsp or kEspInUdp. Reads kind, l4_offset (of ESP for kEsp, of UDP for
 // kEspInUdp), family; the data ends where the IP packet ends. Sets
-// inbound_sa and sequence. Each packet is afterwards either with the backend or in `dropped`, with
-// its reason. Requires: burst.size() <= kBurstMax, room for it in `dropped`.
-void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& dropped);
+// inbound_sa and sequence. Each packet is afterwards with the backend, or, where that is
+// synchronous, in `passed` as EspDecapFinish() says; or in `dropped`, with its reason. Requires:
+// burst.size() <= kBurstMax, room for it in both lists.
+void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketList& dropped);
+// The half of it that AH has, too: hands over jobs of packets that are ready.
+void SubmitDecrypt(EspWorker& worker, std::span<const CryptoJob> jobs, PacketList& passed,
+                   PacketList& dropped);
 
 // Collects up to kBurstMax packets; returns how many. Those in `passed` are inner packets: data at
 // the inner IP header, the context as parse fills it (kind kTransit, decapsulated true, reason

@@ -39,9 +39,11 @@ uint8_t WriteTunnelFront(const OutboundSa& sa, rte_mbuf* mbuf, size_t front, uin
   uint8_t* at = DataOf(mbuf);
   WriteOuter(sa, at, mbuf->data_len, InheritedFrom(at + front, context.family, context.handling),
              sequence);
+  const uint8_t next_header = context.family == 4 ? kNextHeaderIpv4 : kNextHeaderIpv6;
+  context.family = sa.layout.outer_family;
   context.l4_offset =
       sa.layout.outer_family == 4 ? uint16_t{kIpv4HeaderBytes} : uint16_t{kIpv6HeaderBytes};
-  return context.family == 4 ? kNextHeaderIpv4 : kNextHeaderIpv6;
+  return next_header;
 }
 uint8_t WriteTransportFront(const OutboundSa& sa, rte_mbuf* mbuf, const ClearHeaders& clear,
                             size_t front) {
@@ -103,40 +105,6 @@ template <bool kTransport>
   return Encapsulate<true>(worker, sa, mbuf, job);
 }
 
-}  // namespace
-
-void EspEncapSubmit(EspWorker& worker, Burst burst, PacketList& dropped) {
-  StageTimer timer(worker.stages, Stage::kEncapsulate);
-  CryptoJob jobs[kBurstMax];
-  size_t count = 0;
-  SEKISHO_DCHECK(burst.size() <= kBurstMax);
-  for (rte_mbuf* mbuf : burst) {
-    PacketContext& context = ContextOf(mbuf);
-    OutboundSa& sa = *context.outbound_sa;
-    context.reason = sa.layout.transport ? EncapsulateTransport(worker, sa, mbuf, jobs[count])
-                                         : Encapsulate<false>(worker, sa, mbuf, jobs[count]);
-    if (context.reason == DropReason::kNone) {
-      ++sa.in_flight;
-      ++count;
-    } else {
-      sa.dropped.Add(1);
-      dropped.Add(mbuf);
-    }
-  }
-  if (count == 0) return;
-  StageTimer crypto_timer(worker.stages, Stage::kCrypto);
-  if (worker.crypto->Submit(worker.id, CryptoDirection::kEncrypt, {jobs, count}) == count) return;
-  for (size_t i = 0; i < count; ++i) {
-    PacketContext& context = ContextOf(jobs[i].mbuf);
-    if (context.reason == DropReason::kNone) continue;
-    --context.outbound_sa->in_flight;
-    context.outbound_sa->dropped.Add(1);
-    dropped.Add(jobs[i].mbuf);
-  }
-}
-
-namespace {
-
 // Nested SAs: what ESP has made goes into AH. True: it is in `nested` now, or dropped.
 bool GoOnIntoAh(const EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, PacketList& nested,
                 PacketList& dropped) {
@@ -154,38 +122,88 @@ bool GoOnIntoAh(const EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, PacketL
   return true;
 }
 
-}  // namespace
-
-size_t EspEncapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped) {
-  StageTimer timer(worker.stages, Stage::kEncapsulate);
+// Packets that the backend has finished with.
+void Finish(EspWorker& worker, Burst burst, PacketList& passed, PacketList& dropped) {
   PacketList nested;
-  rte_mbuf* mbufs[kBurstMax];
-  const size_t count = CollectFrom(worker, CryptoDirection::kEncrypt, mbufs);
-  for (size_t i = 0; i < count; ++i) {
-    PacketContext& context = ContextOf(mbufs[i]);
+  for (rte_mbuf* mbuf : burst) {
+    PacketContext& context = ContextOf(mbuf);
     OutboundSa& sa = *context.outbound_sa;
-    --sa.in_flight;
     const bool ah = sa.protocol == IpsecProtocol::kAh;
-    if (!ah) RestoreHeaders(sa.layout, mbufs[i]);
+    if (!ah) RestoreHeaders(sa.layout, mbuf);
     if (context.reason != DropReason::kNone) [[unlikely]] {
       sa.dropped.Add(1);
-      dropped.Add(mbufs[i]);
+      dropped.Add(mbuf);
       continue;
     }
     if (ah) {
-      FinishAhOut(mbufs[i]);
-      passed.Add(mbufs[i]);
+      FinishAhOut(mbuf);
+      passed.Add(mbuf);
       continue;
     }
-    DescribeOuter(mbufs[i], sa.layout.udp_encapsulation, context);
     // Over IPv4 the UDP checksum stays zero (RFC 3948, 2.1). Over IPv6 there is one: a receiver or
     // NAT may accept zero only where it was told to (RFC 6935, 5), and a peer's socket has not
     // been.
-    if (sa.layout.udp_encapsulation && sa.layout.outer_family == 6) PutOffChecksum(context);
-    if (!GoOnIntoAh(worker, sa, mbufs[i], nested, dropped)) passed.Add(mbufs[i]);
+    if (sa.layout.udp_encapsulation && context.family == 6) {
+      DescribeOuter(mbuf, /*udp=*/true, context);
+      PutOffChecksum(context);
+    }
+    if (!GoOnIntoAh(worker, sa, mbuf, nested, dropped)) passed.Add(mbuf);
   }
   if (!nested.empty()) [[unlikely]]
-    AhEncapSubmit(worker, nested.burst(), dropped);
+    AhEncapSubmit(worker, nested.burst(), passed, dropped);
+}
+
+}  // namespace
+
+void EspEncapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketList& dropped) {
+  StageTimer timer(worker.stages, Stage::kEncapsulate);
+  CryptoJob jobs[kBurstMax];
+  size_t count = 0;
+  SEKISHO_DCHECK(burst.size() <= kBurstMax);
+  for (rte_mbuf* mbuf : burst) {
+    PacketContext& context = ContextOf(mbuf);
+    OutboundSa& sa = *context.outbound_sa;
+    context.reason = sa.layout.transport ? EncapsulateTransport(worker, sa, mbuf, jobs[count])
+                                         : Encapsulate<false>(worker, sa, mbuf, jobs[count]);
+    if (context.reason == DropReason::kNone) {
+      ++count;
+    } else {
+      sa.dropped.Add(1);
+      dropped.Add(mbuf);
+    }
+  }
+  SubmitEncrypt(worker, {jobs, count}, passed, dropped);
+}
+
+void SubmitEncrypt(EspWorker& worker, std::span<const CryptoJob> jobs, PacketList& passed,
+                   PacketList& dropped) {
+  if (jobs.empty()) return;
+  {
+    StageTimer timer(worker.stages, Stage::kCrypto);
+    worker.crypto->Submit(worker.id, CryptoDirection::kEncrypt, jobs);
+  }
+  if (worker.crypto->is_synchronous()) {
+    PacketList finished;
+    for (const CryptoJob& job : jobs) finished.Add(job.mbuf);
+    return Finish(worker, finished.burst(), passed, dropped);
+  }
+  for (const CryptoJob& job : jobs) {
+    OutboundSa& sa = *ContextOf(job.mbuf).outbound_sa;
+    if (ContextOf(job.mbuf).reason == DropReason::kNone) {
+      ++sa.in_flight;
+    } else {
+      sa.dropped.Add(1);
+      dropped.Add(job.mbuf);
+    }
+  }
+}
+
+size_t EspEncapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped) {
+  StageTimer timer(worker.stages, Stage::kEncapsulate);
+  rte_mbuf* mbufs[kBurstMax];
+  const size_t count = CollectFrom(worker, CryptoDirection::kEncrypt, mbufs);
+  for (rte_mbuf* mbuf : std::span(mbufs, count)) --ContextOf(mbuf).outbound_sa->in_flight;
+  Finish(worker, {mbufs, count}, passed, dropped);
   return count;
 }
 

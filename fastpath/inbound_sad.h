@@ -98,7 +98,7 @@ class InboundSad {
     Spi spi;             // also the previous owner's while free
     bool typed = false;  // not made by AllocateSpi()
     std::unique_ptr<SelectorSet> selectors;
-    CryptoSession session;
+    CryptoSession session = {};
   };
   struct FreeMemory {
     void operator()(std::byte* memory) const;

@@ -197,12 +197,6 @@ const char* ArchitectureOf(const IMB_MGR& manager) {
 
 void IpsecMbBackend::FreeManager::operator()(IMB_MGR* manager) const { free_mb_mgr(manager); }
 
-void IpsecMbBackend::Queue::Add(rte_mbuf* mbuf) {
-  const uint64_t waiting = count.Get();
-  packets[(first + waiting) & (packets.size() - 1)] = mbuf;
-  count.Set(waiting + 1);
-}
-
 absl::StatusOr<IpsecMbBackend::ManagerPtr> IpsecMbBackend::MakeManager() {
   ManagerPtr manager(alloc_mb_mgr(0));
   if (manager == nullptr) return absl::ResourceExhaustedError("crypto: ipsec-mb: no memory");
@@ -215,15 +209,11 @@ absl::StatusOr<IpsecMbBackend::ManagerPtr> IpsecMbBackend::MakeManager() {
 }
 
 absl::StatusOr<std::unique_ptr<IpsecMbBackend>> IpsecMbBackend::Create(const Config& config) {
-  if (config.queue_size == 0 || (config.queue_size & (config.queue_size - 1)) != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("crypto: a queue of ", config.queue_size, ", want a power of two"));
-  }
   SEKISHO_ASSIGN_OR_RETURN(ManagerPtr manager, MakeManager());
-  std::unique_ptr<IpsecMbBackend> backend(new IpsecMbBackend(std::move(manager), config.workers));
-  for (Worker& worker : backend->workers_) {
-    SEKISHO_ASSIGN_OR_RETURN(worker.manager, MakeManager());
-    for (Queue& queue : worker.queues) queue.packets.resize(config.queue_size);
+  std::unique_ptr<IpsecMbBackend> backend(new IpsecMbBackend(std::move(manager)));
+  for (uint32_t i = 0; i < config.workers; ++i) {
+    SEKISHO_ASSIGN_OR_RETURN(ManagerPtr own, MakeManager());
+    backend->managers_.push_back(std::move(own));
   }
   return backend;
 }
@@ -257,25 +247,20 @@ void IpsecMbBackend::FreeSession(const CryptoSession& session) {
 
 size_t IpsecMbBackend::Submit(WorkerId worker, CryptoDirection direction,
                               std::span<const CryptoJob> jobs) {
-  Worker& own = workers_[static_cast<uint16_t>(worker)];
-  Queue& queue = own.queues[static_cast<size_t>(direction)];
-  const size_t taken = std::min<size_t>(jobs.size(), queue.packets.size() - queue.count.Get());
-  for (const CryptoJob& refused : jobs.subspan(taken)) {
-    ContextOf(refused.mbuf).reason = DropReason::kCryptoQueueFull;
-  }
-  jobs = jobs.first(taken);
-  for (const CryptoJob& job : jobs.first(std::min(taken, kPrefetchAhead))) PrefetchSession(job);
+  IMB_MGR& manager = *managers_[static_cast<uint16_t>(worker)];
+  const size_t count = jobs.size();
+  for (const CryptoJob& job : jobs.first(std::min(count, kPrefetchAhead))) PrefetchSession(job);
   const CryptoJob* batch[kBurstMax];
   size_t batched = 0;
-  for (size_t i = 0; i < taken; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     const CryptoJob& job = jobs[i];
-    if (i + kPrefetchAhead < taken) PrefetchSession(jobs[i + kPrefetchAhead]);
+    if (i + kPrefetchAhead < count) PrefetchSession(jobs[i + kPrefetchAhead]);
     switch (CallOf(job)) {
       case IpsecMbCall::kGcm128:
       case IpsecMbCall::kGcm192:
       case IpsecMbCall::kGcm256:
         ContextOf(job.mbuf).reason =
-            RunGcm(GcmCall(*own.manager, CallOf(job), direction), job, direction);
+            RunGcm(GcmCall(manager, CallOf(job), direction), job, direction);
         break;
       case IpsecMbCall::kGmac:
         ContextOf(job.mbuf).reason = RunGmac(job, direction);
@@ -283,33 +268,14 @@ size_t IpsecMbBackend::Submit(WorkerId worker, CryptoDirection direction,
       case IpsecMbCall::kJob:
         batch[batched++] = &job;
         if (batched == kBurstMax) {
-          RunJobs(*own.manager, direction, {batch, batched});
+          RunJobs(manager, direction, {batch, batched});
           batched = 0;
         }
         break;
     }
   }
-  for (const CryptoJob& job : jobs) queue.Add(job.mbuf);
-  if (batched != 0) RunJobs(*own.manager, direction, {batch, batched});
-  return taken;
-}
-
-size_t IpsecMbBackend::Collect(WorkerId worker, CryptoDirection direction,
-                               std::span<rte_mbuf*> mbufs) {
-  Queue& queue = workers_[static_cast<uint16_t>(worker)].queues[static_cast<size_t>(direction)];
-  const uint64_t waiting = queue.count.Get();
-  const size_t count = std::min<size_t>(mbufs.size(), waiting);
-  for (size_t i = 0; i < count; ++i) {
-    mbufs[i] = queue.packets[queue.first];
-    queue.first = (queue.first + 1) & (queue.packets.size() - 1);
-  }
-  queue.count.Set(waiting - count);
+  if (batched != 0) RunJobs(manager, direction, {batch, batched});
   return count;
-}
-
-uint64_t IpsecMbBackend::InFlight(WorkerId worker) const {
-  const Worker& own = workers_[static_cast<uint16_t>(worker)];
-  return own.queues[0].count.Get() + own.queues[1].count.Get();
 }
 
 }  // namespace sekisho::fastpath

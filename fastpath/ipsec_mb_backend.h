@@ -1,9 +1,9 @@
 // fastpath/ipsec_mb_backend.h: the crypto seam over Intel IPsec-MB, called directly.
 //
-// Submit() does the work on the calling worker and Collect() hands the packets back in the order
-// they were given, so that nothing is ever out of sight. GCM and GMAC are calls that finish one
-// packet each; what the library runs faster across packets (CBC, CTR, CCM, ChaCha20-Poly1305, all
-// HMACs) goes into one multi-buffer burst per Submit(), which is flushed before it returns.
+// Submit() does the work on the calling worker, so that nothing is ever out of sight. GCM and GMAC
+// are calls that finish one packet each; what the library runs faster across packets (CBC, CTR,
+// CCM, ChaCha20-Poly1305, all HMACs) goes into one multi-buffer burst per Submit(), which is
+// flushed before it returns.
 //
 // Each worker has a manager of the library, which holds its lanes. Sessions are the library's
 // expanded keys, in EAL memory (huge pages where there are any), wiped when freed.
@@ -23,7 +23,6 @@ class IpsecMbBackend final : public CryptoBackend {
  public:
   struct Config {
     uint32_t workers = 1;
-    uint16_t queue_size = 1024;  // finished packets that wait for Collect(), per worker, direction
   };
   // Fails where the CPU lacks what the library needs.
   static absl::StatusOr<std::unique_ptr<IpsecMbBackend>> Create(const Config& config);
@@ -40,31 +39,21 @@ class IpsecMbBackend final : public CryptoBackend {
   void FreeSession(const CryptoSession& session) override;
   size_t Submit(WorkerId worker, CryptoDirection direction,
                 std::span<const CryptoJob> jobs) override;
-  size_t Collect(WorkerId worker, CryptoDirection direction, std::span<rte_mbuf*> mbufs) override;
-  uint64_t InFlight(WorkerId worker) const override;
+  size_t Collect(WorkerId, CryptoDirection, std::span<rte_mbuf*>) override { return 0; }
+  uint64_t InFlight(WorkerId) const override { return 0; }
 
  private:
   struct FreeManager {
     void operator()(IMB_MGR* manager) const;
   };
   using ManagerPtr = std::unique_ptr<IMB_MGR, FreeManager>;
-  struct Queue {  // finished, in order; a ring
-    std::vector<rte_mbuf*> packets;
-    size_t first = 0;  // worker only
-    Counter count;     // worker writes, any thread reads
-    void Add(rte_mbuf* mbuf);
-  };
-  struct alignas(64) Worker {
-    ManagerPtr manager;
-    Queue queues[2];  // by CryptoDirection
-  };
 
-  IpsecMbBackend(ManagerPtr manager, uint32_t workers)
-      : manager_(std::move(manager)), workers_(workers) {}
+  explicit IpsecMbBackend(ManagerPtr manager)
+      : CryptoBackend(/*synchronous=*/true), manager_(std::move(manager)) {}
   static absl::StatusOr<ManagerPtr> MakeManager();
 
-  const ManagerPtr manager_;  // slow path: expands keys
-  std::vector<Worker> workers_;
+  const ManagerPtr manager_;          // slow path: expands keys
+  std::vector<ManagerPtr> managers_;  // by worker
 };
 
 }  // namespace sekisho::fastpath

@@ -145,7 +145,7 @@ class OutboundSad {
     std::unique_ptr<SelectorSet> selectors;
     std::unique_ptr<const OutboundLife> life;
     std::unique_ptr<Node[]> nodes;
-    CryptoSession session;
+    CryptoSession session = {};
     Spi spi;
     IpAddress remote;
     uint16_t path_mtu = 0;

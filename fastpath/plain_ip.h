@@ -64,17 +64,21 @@ inline bool HasPlainPorts(const uint8_t* upper, uint8_t protocol, size_t bytes) 
   return length >= kUdpHeaderBytes && length <= bytes;
 }
 
-// ParseIp() of a packet of TCP or UDP that is plain; false, and nothing done, for any other.
-inline bool ParsePlainIpv4(rte_mbuf* mbuf, PacketContext& context) {
-  const uint8_t* ip = DataOf(mbuf);
-  if (!IsPlainIpv4(ip, mbuf->data_len) || !Ipv4ChecksumHolds(ip)) return false;
+// Bytes of a packet of TCP or UDP that is plain and that ParseIp() would take; 0 for any other.
+// `room`: that may be read.
+inline size_t PlainIpv4Bytes(const uint8_t* ip, size_t room) {
+  if (!IsPlainIpv4(ip, room) || !Ipv4ChecksumHolds(ip)) return 0;
   const size_t bytes = LoadBigEndian<uint16_t>(ip + 2);
-  const uint8_t* upper = ip + kIpv4HeaderBytes;
-  if (!HasPlainPorts(upper, ip[9], bytes - kIpv4HeaderBytes) ||
+  if (!HasPlainPorts(ip + kIpv4HeaderBytes, ip[9], bytes - kIpv4HeaderBytes) ||
       IsMartianV4(LoadBigEndian<uint32_t>(ip + 12), LoadBigEndian<uint32_t>(ip + 16))) {
-    return false;
+    return 0;
   }
-  TrimTo(mbuf, bytes);
+  return bytes;
+}
+
+// What ParseIp() would say of it.
+inline void DescribePlainIpv4(const uint8_t* ip, PacketContext& context) {
+  const uint8_t* upper = ip + kIpv4HeaderBytes;
   context.kind = PacketKind::kTransit;
   context.family = 4;
   context.protocol = ip[9];
@@ -82,7 +86,6 @@ inline bool ParsePlainIpv4(rte_mbuf* mbuf, PacketContext& context) {
   context.fragment = false;
   context.source_port = LoadBigEndian<uint16_t>(upper);
   context.destination_port = LoadBigEndian<uint16_t>(upper + 2);
-  return true;
 }
 
 }  // namespace sekisho::fastpath

@@ -3,6 +3,7 @@
 #include <rte_ip.h>
 #include <rte_prefetch.h>
 
+#include "fastpath/adjacency.h"
 #include "fastpath/ah_encap.h"
 #include "fastpath/dispose.h"
 #include "fastpath/esp_encap.h"
@@ -75,12 +76,11 @@ class Submission {
     if (list.size() == kBurstMax) Flush();
   }
   void Flush() {
-    PacketList dropped;
-    EspEncapSubmit(worker_.esp, esp_.burst(), dropped);
+    PacketList passed, dropped;
+    EspEncapSubmit(worker_.esp, esp_.burst(), passed, dropped);
+    AhEncapSubmit(worker_.esp, ah_.burst(), passed, dropped);
     DropAll(worker_, dropped);
-    dropped.Clear();
-    AhEncapSubmit(worker_.esp, ah_.burst(), dropped);
-    DropAll(worker_, dropped);
+    SendProtected(worker_, passed.burst());
     esp_.Clear();
     ah_.Clear();
   }

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "fastpath/adjacency.h"
 #include "fastpath/dispose.h"
 #include "fastpath/esp_encap.h"
 #include "fastpath/ip_header.h"
@@ -120,9 +121,11 @@ bool GoesAsItIs(const Worker& worker, const OutboundSa& sa, const Decision& deci
 template <typename Flow>
 void Describe(const Worker& worker, rte_mbuf* mbuf, const Flow& flow, const Decision& decision,
               OutboundSa& sa) {
-  StripFront(mbuf, kEthernetHeaderBytes);
-  uint8_t* ip = DataOf(mbuf);
-  TrimTo(mbuf, IpBytes<Flow>(ip));
+  uint8_t* ip = DataOf(mbuf) + kEthernetHeaderBytes;
+  const size_t bytes = IpBytes<Flow>(ip);
+  mbuf->data_off = static_cast<uint16_t>(mbuf->data_off + kEthernetHeaderBytes);
+  mbuf->data_len = static_cast<uint16_t>(bytes);
+  mbuf->pkt_len = static_cast<uint32_t>(bytes);
   CountDownTtl(ip, kIsV4<Flow> ? 4 : 6);
   PacketContext& context = ContextOf(mbuf);
   ClearContext(context);
@@ -202,7 +205,7 @@ void Recall(Worker& worker, PortId port, Burst frames, PacketList& rest) {
   Gathered gathered;
   PacketList others;
   GatherAll(worker, port, frames, gathered, others);
-  PacketList known, dropped;
+  PacketList known, passed, dropped;
   {
     StageTimer timer(worker.esp.stages, Stage::kClassify);
     RecallFamily(worker, worker.known4, gathered.v4, rest, known);
@@ -211,8 +214,9 @@ void Recall(Worker& worker, PortId port, Burst frames, PacketList& rest) {
   for (rte_mbuf* mbuf : others.burst()) rest.Add(mbuf);
   if (known.empty()) return;
   worker.counters.recalled.Add(known.size());
-  EspEncapSubmit(worker.esp, known.burst(), dropped);
+  EspEncapSubmit(worker.esp, known.burst(), passed, dropped);
   DropAll(worker, dropped);
+  SendProtected(worker, passed.burst());
 }
 
 void Remember(Worker& worker, rte_mbuf* mbuf) {

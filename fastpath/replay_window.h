@@ -49,6 +49,15 @@ class ReplayWindow {
     words_[WordOf(sequence)] |= BitOf(sequence);
   }
 
+  // Both of the number after the highest, for which nothing need be cleared; false, and nothing
+  // done, of any other.
+  bool CommitNext(uint64_t sequence) {
+    if (sequence != top() + 1) return false;
+    words_[WordOf(sequence)] |= BitOf(sequence);
+    top_.store(sequence, std::memory_order_relaxed);
+    return true;
+  }
+
   // The 64-bit number that a packet's low 32 bits stand for with ESN (RFC 4303, A2.2); 0, which
   // Check() refuses, where it would lie before the first.
   uint64_t Infer(uint32_t low) const;

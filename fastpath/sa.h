@@ -71,7 +71,7 @@ struct alignas(kCacheLine) InboundSa {
   bool life_over = false;        // and reached the end of one; worker only
   bool only_around_esp = false;  // AH: what it carries must be ESP
   bool has_within = false;       // `within` says something
-  CryptoSession session;
+  CryptoSession session = {};
   uint8_t local_address[16] = {};  // outer destination; 4 bytes, then zeros, for IPv4
   uint32_t in_flight = 0;          // packets of it with the crypto backend; worker only
 
@@ -141,7 +141,7 @@ struct alignas(kCacheLine) OutboundSa {
   uint8_t outer_bytes = 0;  // of outer_header
   IpsecProtocol protocol = IpsecProtocol::kEsp;
   uint8_t then_bytes = 0;  // what the SA that its packets go into adds
-  CryptoSession session;
+  CryptoSession session = {};
   Adjacency adjacency;              // worker only
   uint32_t then_slot_plus_one = 0;  // the SA that its packets go into; 0: none
 

@@ -115,24 +115,28 @@ void Sort(Worker& worker, Burst burst, Sorted& sorted) {
   }
 }
 
-// ESP and AH of this worker's SAs: to the SAD and the crypto backend. What comes back is
+void GoOnInner(Worker& worker, Burst burst);
+
+// ESP and AH of this worker's SAs: to the SAD and the crypto backend. What comes back later is
 // CollectDecrypted()'s.
 void DecapsulateOwn(Worker& worker, Burst own, IpsecProtocol protocol) {
   if (own.empty()) return;
   StageTimer timer(worker.esp.stages, Stage::kDecapsulate);
-  PacketList dropped;
+  PacketList passed, dropped;
   if (protocol == IpsecProtocol::kAh) {
-    AhDecapSubmit(worker.esp, own, dropped);
+    AhDecapSubmit(worker.esp, own, passed, dropped);
   } else {
-    EspDecapSubmit(worker.esp, own, dropped);
+    EspDecapSubmit(worker.esp, own, passed, dropped);
   }
   DropAll(worker, dropped);
+  if (!passed.empty()) GoOnInner(worker, passed.burst());
 }
 
 // The same of what any worker may own.
 void Decapsulate(Worker& worker, Burst burst, IpsecProtocol protocol) {
   PacketList own;
   HandOverToSpiOwners(worker, burst, own);
+  if (protocol == IpsecProtocol::kEsp) EspDecapPrefetch(worker.esp, own.burst());
   DecapsulateOwn(worker, own.burst(), protocol);
 }
 

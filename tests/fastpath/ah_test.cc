@@ -99,10 +99,10 @@ class AhTest : public testing::Test {
     PacketList passed, dropped;
     if (ContextOf(packet).protocol == IPPROTO_ESP) {
       ContextOf(packet).kind = PacketKind::kEsp;
-      EspDecapSubmit(harness_.worker, {&packet, 1}, dropped);
+      EspDecapSubmit(harness_.worker, {&packet, 1}, passed, dropped);
     } else {
       ContextOf(packet).kind = PacketKind::kAh;
-      AhDecapSubmit(harness_.worker, {&packet, 1}, dropped);
+      AhDecapSubmit(harness_.worker, {&packet, 1}, passed, dropped);
     }
     for (int i = 0; i < 100 && harness_.backend->InFlight(WorkerId{0}) != 0; ++i) {
       EspDecapFinish(harness_.worker, passed, dropped);
@@ -123,9 +123,9 @@ class AhTest : public testing::Test {
     const MbufPtr done(mbuf);
     if (sa == nullptr) return DropReason::kSpdNoSa;
     if (sa->protocol == IpsecProtocol::kAh) {
-      AhEncapSubmit(harness_.worker, {&mbuf, 1}, dropped);
+      AhEncapSubmit(harness_.worker, {&mbuf, 1}, passed, dropped);
     } else {
-      EspEncapSubmit(harness_.worker, {&mbuf, 1}, dropped);
+      EspEncapSubmit(harness_.worker, {&mbuf, 1}, passed, dropped);
     }
     for (int i = 0; i < 100 && harness_.backend->InFlight(WorkerId{0}) != 0; ++i) {
       EspEncapFinish(harness_.worker, passed, dropped);

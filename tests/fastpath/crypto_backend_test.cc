@@ -75,8 +75,8 @@ class VectorRun {
                            .icv_bytes = layout_.icv_bytes,
                            .aad_bytes = static_cast<uint8_t>(aad.size())};
     SEKISHO_CHECK(backend_.Submit(WorkerId{0}, direction, {&job, 1}) == 1);
-    rte_mbuf* done[1] = {};
-    while (backend_.Collect(WorkerId{0}, direction, done) == 0) {
+    rte_mbuf* done[1] = {mbuf.get()};
+    while (!backend_.is_synchronous() && backend_.Collect(WorkerId{0}, direction, done) == 0) {
     }
     SEKISHO_CHECK(done[0] == mbuf.get() && backend_.InFlight(WorkerId{0}) == 0);
     backend_.FreeSession(*session);

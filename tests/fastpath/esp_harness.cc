@@ -7,6 +7,7 @@
 #include "common/check.h"
 #include "fastpath/checksum_offload.h"
 #include "fastpath/ipsec_mb_backend.h"
+#include "fastpath/outer_header.h"
 #include "fastpath/parse.h"
 
 namespace sekisho::fastpath {
@@ -122,7 +123,7 @@ std::unique_ptr<CryptoBackend> MakeBackend(const std::string& name, uint32_t ses
   EnsureEal();
   absl::StatusOr<std::unique_ptr<CryptoBackend>> created;
   if (name == "ipsec-mb") {
-    created = IpsecMbBackend::Create({.workers = 1, .queue_size = queue_size});
+    created = IpsecMbBackend::Create({.workers = 1});
   } else {
     SEKISHO_CHECK(CreateVdev(name));
     created = CryptodevBackend::Create(
@@ -203,23 +204,31 @@ EspResult EspHarness::Encap(std::vector<MbufPtr> packets) {
       dropped.Add(mbuf, DropReason::kSpdNoSa);
     }
   }
-  EspEncapSubmit(worker, with_sa.burst(), dropped);
+  EspEncapSubmit(worker, with_sa.burst(), passed, dropped);
   for (int i = 0; i < kRoundsMax && backend->InFlight(worker.id) != 0; ++i) {
     EspEncapFinish(worker, passed, dropped);
   }
-  for (rte_mbuf* mbuf : passed.burst()) MakeDueChecksum(mbuf);  // as when it leaves
+  for (rte_mbuf* mbuf : passed.burst()) {  // as when it leaves
+    PacketContext& context = ContextOf(mbuf);
+    if (const OutboundSa* sa = context.outbound_sa; sa != nullptr) {
+      DescribeOuter(mbuf, sa->layout.udp_encapsulation, context);
+    }
+    MakeDueChecksum(mbuf);
+  }
   Append(passed, result.passed);
   Append(dropped, result.dropped);
   return result;
 }
 
 void EspHarness::Submit(std::vector<MbufPtr> packets, EspResult& result) {
-  PacketList ready, dropped;
+  PacketList ready, passed, dropped;
   for (MbufPtr& packet : packets) {
     ParseOuter(packet.get());
     ready.Add(packet.release());
   }
-  EspDecapSubmit(worker, ready.burst(), dropped);
+  EspDecapSubmit(worker, ready.burst(), passed, dropped);
+  for (rte_mbuf* mbuf : passed.burst()) MakeDueChecksum(mbuf);  // as when it is delivered
+  Append(passed, result.passed);
   Append(dropped, result.dropped);
 }
 

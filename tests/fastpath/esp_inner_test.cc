@@ -63,7 +63,8 @@ class EspInner : public testing::Test {
                            .aad_bytes = 8};
     SEKISHO_CHECK(harness_.backend->Submit(WorkerId{0}, CryptoDirection::kEncrypt, {&job, 1}) == 1);
     rte_mbuf* done[1];
-    while (harness_.backend->Collect(WorkerId{0}, CryptoDirection::kEncrypt, done) == 0) {
+    while (!harness_.backend->is_synchronous() &&
+           harness_.backend->Collect(WorkerId{0}, CryptoDirection::kEncrypt, done) == 0) {
     }
     ContextOf(mbuf.get()) = PacketContext{};
     return mbuf;
@@ -87,7 +88,7 @@ class EspInner : public testing::Test {
   TestSa sa_;
   Spi spi_;
   SaHandle in_;
-  CryptoSession session_;
+  CryptoSession session_ = {};
   uint8_t salt_[4];
   uint32_t sequence_ = 0;
 };

@@ -316,7 +316,7 @@ TEST_P(AhGatewayTest, HeadersInsideOfHeadersEnd) {
       peer.outbound->LookUp({&mbuf, 1});
       ASSERT_NE(ContextOf(mbuf).outbound_sa, nullptr);
       PacketList passed, dropped;
-      AhEncapSubmit(peer.worker, {&mbuf, 1}, dropped);
+      AhEncapSubmit(peer.worker, {&mbuf, 1}, passed, dropped);
       while (peer.backend->InFlight(peer.worker.id) != 0) {
         EspEncapFinish(peer.worker, passed, dropped);
       }

@@ -70,7 +70,7 @@ class IpsecFields : public testing::Test {
     const bool ah = context.protocol == IPPROTO_AH;
     context.kind = ah ? PacketKind::kAh : PacketKind::kEsp;
     PacketList passed, dropped;
-    (ah ? AhDecapSubmit : EspDecapSubmit)(harness_.worker, {&mbuf, 1}, dropped);
+    (ah ? AhDecapSubmit : EspDecapSubmit)(harness_.worker, {&mbuf, 1}, passed, dropped);
     while (harness_.backend->InFlight(harness_.worker.id) != 0) {
       EspDecapFinish(harness_.worker, passed, dropped);
     }

@@ -126,7 +126,7 @@ void Receive(Target& target, const Bytes& packet, bool authentic) {
     if (!ParseIp(mbuf, context) || context.fragment || context.protocol != IPPROTO_AH) return;
     context.kind = PacketKind::kAh;
     PacketList passed, dropped;
-    AhDecapSubmit(target.harness.worker, {&mbuf, 1}, dropped);
+    AhDecapSubmit(target.harness.worker, {&mbuf, 1}, passed, dropped);
     while (target.harness.backend->InFlight(target.harness.worker.id) != 0) {
       EspDecapFinish(target.harness.worker, passed, dropped);
     }

@@ -68,9 +68,11 @@ void Parse(const uint8_t* bytes, size_t size, bool frame) {
 void Compare(const uint8_t* bytes, size_t size) {
   Packet one(bytes, size), other(bytes, size);
   PacketContext plain = {}, parsed = {};
-  if (!ParsePlainIpv4(one.mbuf(), plain)) return;
+  const size_t plain_bytes = PlainIpv4Bytes(DataOf(one.mbuf()), one.mbuf()->data_len);
+  if (plain_bytes == 0) return;
+  DescribePlainIpv4(DataOf(one.mbuf()), plain);
   SEKISHO_CHECK(ParseIp(other.mbuf(), parsed));
-  SEKISHO_CHECK(one.mbuf()->data_len == other.mbuf()->data_len);
+  SEKISHO_CHECK(plain_bytes == other.mbuf()->data_len);
   SEKISHO_CHECK(std::memcmp(&plain, &parsed, sizeof plain) == 0);
 }
 
