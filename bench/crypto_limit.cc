@@ -16,9 +16,9 @@ namespace {
 
 using fastpath::CryptoDirection;
 using fastpath::IpsecMbCall;
-using fastpath::IpsecMbGcmSession;
+using fastpath::IpsecMbGcmCalls;
 using fastpath::IpsecMbJobSession;
-using fastpath::IpsecMbSession;
+using fastpath::IpsecMbSessions;
 
 constexpr uint32_t kEspHeaderBytes = 8;
 constexpr uint32_t kBurst = 32;  // as the fast path's
@@ -26,11 +26,7 @@ constexpr uint32_t kBurst = 32;  // as the fast path's
 struct FreeManager {
   void operator()(IMB_MGR* manager) const { free_mb_mgr(manager); }
 };
-struct FreeSession {
-  void operator()(IpsecMbSession* session) const { fastpath::FreeIpsecMbSession(session); }
-};
 using ManagerPtr = std::unique_ptr<IMB_MGR, FreeManager>;
-using SessionPtr = std::unique_ptr<IpsecMbSession, FreeSession>;
 
 // A buffer for packets from the ESP header to the end of the ICV.
 struct alignas(16) Buffer {
@@ -47,8 +43,11 @@ class LimitOf : public CryptoLimit {
  public:
   struct Parts {
     ManagerPtr manager;
-    SessionPtr session;
+    std::unique_ptr<IpsecMbSessions> sessions;
+    fastpath::CryptoSession session;
+    CryptoDirection direction;
     uint32_t iv_bytes;
+    uint8_t icv_bytes;
     std::vector<uint32_t> encrypted_bytes;  // of the packets, in turn
   };
   explicit LimitOf(Parts parts)
@@ -62,11 +61,16 @@ class LimitOf : public CryptoLimit {
     }
   }
 
+  ~LimitOf() override { parts_.sessions->Free(parts_.session); }
+
  protected:
   IMB_MGR& manager() const { return *parts_.manager; }
+  IpsecMbGcmCalls calls() const { return GcmCallsOf(manager(), CallOf(parts_.session)); }
+  CryptoDirection direction() const { return parts_.direction; }
+  uint8_t icv_bytes() const { return parts_.icv_bytes; }
   template <typename Session>
   const Session& session() const {
-    return static_cast<const Session&>(*parts_.session);
+    return *static_cast<const Session*>(parts_.session.handle);
   }
   const std::vector<uint32_t>& encrypted_bytes() const { return parts_.encrypted_bytes; }
   Buffer& buffer(size_t i) { return buffers_[i % kBurst]; }
@@ -81,13 +85,15 @@ class GcmLimit final : public LimitOf {
  public:
   using LimitOf::LimitOf;
   void RunOnce() override {
-    const auto& gcm = session<IpsecMbGcmSession>();
+    const auto& key = session<gcm_key_data>();
+    const bool encrypt = direction() == CryptoDirection::kEncrypt;
+    const aes_gcm_enc_dec_t crypt = encrypt ? calls().encrypt : calls().decrypt;
     for (size_t i = 0; i < packets(); ++i) {
       Buffer& to = buffer(i);
       const uint32_t bytes = encrypted_bytes()[i];
       gcm_context_data context;
-      gcm.crypt(&gcm.key, &context, to.payload(), to.payload(), bytes, to.nonce, to.aad,
-                gcm.aad_bytes, to.payload() + bytes, gcm.icv_bytes);
+      crypt(&key, &context, to.payload(), to.payload(), bytes, to.nonce, to.aad, kEspHeaderBytes,
+            to.payload() + bytes, icv_bytes());
     }
   }
 };
@@ -97,15 +103,15 @@ class GmacLimit final : public LimitOf {
  public:
   using LimitOf::LimitOf;
   void RunOnce() override {
-    const auto& gmac = session<IpsecMbGcmSession>();
+    const auto& key = session<gcm_key_data>();
+    const IpsecMbGcmCalls gmac = calls();
     for (size_t i = 0; i < packets(); ++i) {
       Buffer& to = buffer(i);
       uint8_t* const icv = to.payload() + encrypted_bytes()[i];
       gcm_context_data context;
-      gmac.gmac_init(&gmac.key, &context, to.nonce, IMB_GCM_IV_DATA_LEN);
-      gmac.gmac_update(&gmac.key, &context, to.esp.data(),
-                       static_cast<uint64_t>(icv - to.esp.data()));
-      gmac.gmac_finalize(&gmac.key, &context, icv, gmac.icv_bytes);
+      gmac.gmac_init(&key, &context, to.nonce, IMB_GCM_IV_DATA_LEN);
+      gmac.gmac_update(&key, &context, to.esp.data(), static_cast<uint64_t>(icv - to.esp.data()));
+      gmac.gmac_finalize(&key, &context, icv, icv_bytes());
     }
   }
 };
@@ -131,8 +137,8 @@ class JobLimit final : public LimitOf {
   void Fill(Buffer& from, uint32_t bytes, IMB_JOB& out) const {
     const auto& job = session<IpsecMbJobSession>();
     uint8_t* const icv = from.payload() + bytes;
-    out.enc_keys = job.encrypt_keys;
-    out.dec_keys = job.decrypt_keys;
+    out.enc_keys = job.keys_of_job;
+    out.dec_keys = job.keys_of_job;
     out.key_len_in_bytes = job.key_bytes;
     out.src = from.esp.data();
     out.dst = from.payload();
@@ -175,17 +181,28 @@ absl::StatusOr<std::unique_ptr<CryptoLimit>> CryptoLimit::Create(
   const IpsecSuiteTraits traits = Find(suite);
   const SecretBytes encryption(traits.encryption_key_bytes());
   const SecretBytes integrity(traits.integrity_key_bytes());
-  SEKISHO_ASSIGN_OR_RETURN(IpsecMbSession * made,
-                           fastpath::CreateIpsecMbSession(*manager, suite, direction,
-                                                          encryption.span(), integrity.span()));
-  LimitOf::Parts parts = {std::move(manager), SessionPtr(made), Find(suite).encryption->iv_bytes,
-                          encrypted_bytes};
-  switch (made->call) {
+  auto sessions = std::make_unique<IpsecMbSessions>();
+  SEKISHO_ASSIGN_OR_RETURN(
+      const fastpath::CryptoSession session,
+      sessions->Create(*manager, suite, direction, encryption.span(), integrity.span()));
+  const EncryptionTraits& cipher = *traits.encryption;
+  LimitOf::Parts parts = {
+      .manager = std::move(manager),
+      .sessions = std::move(sessions),
+      .session = session,
+      .direction = direction,
+      .iv_bytes = cipher.iv_bytes,
+      .icv_bytes = cipher.aead ? cipher.icv_bytes : traits.integrity->icv_bytes,
+      .encrypted_bytes = encrypted_bytes,
+  };
+  switch (CallOf(session)) {
     case IpsecMbCall::kGcm128:
     case IpsecMbCall::kGcm192:
     case IpsecMbCall::kGcm256:
       return std::make_unique<GcmLimit>(std::move(parts));
-    case IpsecMbCall::kGmac:
+    case IpsecMbCall::kGmac128:
+    case IpsecMbCall::kGmac192:
+    case IpsecMbCall::kGmac256:
       return std::make_unique<GmacLimit>(std::move(parts));
     case IpsecMbCall::kJob:
       break;

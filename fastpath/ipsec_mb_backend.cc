@@ -21,11 +21,6 @@ constexpr size_t kTagRoom = 64;  // a whole hash
 // Sessions on the way into the cache ahead of use: a few packets' time, and no more lines than a
 // core can wait for at once.
 constexpr size_t kPrefetchAhead = 8;
-constexpr int kJobSessionLines = 6;
-
-IpsecMbSession& SessionOf(const CryptoJob& job) {
-  return *static_cast<IpsecMbSession*>(job.session.handle);
-}
 
 uint64_t Load(const uint8_t* from) {
   uint64_t value;
@@ -54,35 +49,34 @@ uint8_t* TagOf(const CryptoJob& job, CryptoDirection direction, uint8_t* aside) 
 }
 
 DropReason RunGcm(aes_gcm_enc_dec_t crypt, const CryptoJob& job, CryptoDirection direction) {
-  const auto& session = static_cast<const IpsecMbGcmSession&>(SessionOf(job));
   const PacketPrivate& priv = PrivateOf(job.mbuf);
   uint8_t* data = DataOf(job.mbuf) + job.cipher_offset;
   uint8_t aside[kTagRoom];
   uint8_t* tag = TagOf(job, direction, aside);
   gcm_context_data context;
-  crypt(&session.key, &context, data, data, job.cipher_bytes, priv.iv, priv.aad, job.aad_bytes, tag,
-        job.icv_bytes);
+  crypt(static_cast<const gcm_key_data*>(job.session.handle), &context, data, data,
+        job.cipher_bytes, priv.iv, priv.aad, job.aad_bytes, tag, job.icv_bytes);
   return Verify(job, direction, tag);
 }
 
-DropReason RunGmac(const CryptoJob& job, CryptoDirection direction) {
-  const auto& session = static_cast<const IpsecMbGcmSession&>(SessionOf(job));
+DropReason RunGmac(const IpsecMbGcmCalls& calls, const CryptoJob& job, CryptoDirection direction) {
+  const auto* key = static_cast<const gcm_key_data*>(job.session.handle);
   uint8_t aside[kTagRoom];
   uint8_t* tag = TagOf(job, direction, aside);
   gcm_context_data context;
-  session.gmac_init(&session.key, &context, PrivateOf(job.mbuf).iv, session.iv_bytes);
-  session.gmac_update(&session.key, &context, DataOf(job.mbuf) + job.auth_offset, job.auth_bytes);
-  session.gmac_finalize(&session.key, &context, tag, session.icv_bytes);
+  calls.gmac_init(key, &context, PrivateOf(job.mbuf).iv, IMB_GCM_IV_DATA_LEN);
+  calls.gmac_update(key, &context, DataOf(job.mbuf) + job.auth_offset, job.auth_bytes);
+  calls.gmac_finalize(key, &context, tag, job.icv_bytes);
   return Verify(job, direction, tag);
 }
 
 void FillJob(const CryptoJob& job, uint8_t* tag, IMB_JOB& out) {
-  const auto& session = static_cast<const IpsecMbJobSession&>(SessionOf(job));
+  const auto& session = *static_cast<const IpsecMbJobSession*>(job.session.handle);
   PacketPrivate& priv = PrivateOf(job.mbuf);
   uint8_t* data = DataOf(job.mbuf);
   const bool ciphers = job.kind != CryptoKind::kIntegrity;
-  out.enc_keys = session.encrypt_keys;
-  out.dec_keys = session.decrypt_keys;
+  out.enc_keys = session.keys_of_job;
+  out.dec_keys = session.keys_of_job;
   out.key_len_in_bytes = session.key_bytes;
   out.src = data;
   out.dst = data + job.cipher_offset;
@@ -144,8 +138,6 @@ void RunJobs(IMB_MGR& manager, CryptoDirection direction, std::span<const Crypto
   }
 }
 
-IpsecMbCall CallOf(const CryptoJob& job) { return static_cast<IpsecMbCall>(job.session.detail); }
-
 void PrefetchLines(const uint8_t* from, const uint8_t* end) {
   for (const uint8_t* line = from; line < end; line += 64) rte_prefetch0(line);
 }
@@ -156,19 +148,17 @@ void PrefetchSession(const CryptoJob& job) {
   constexpr size_t kRoundKeyBytes = 16;
   constexpr size_t kPowersEnd =
       offsetof(gcm_key_data, ghash_keys) + sizeof(gcm_key_data::ghash_keys);
-  if (CallOf(job) >= IpsecMbCall::kGmac) {
-    const auto* session = static_cast<const uint8_t*>(job.session.handle);
-    return PrefetchLines(session, session + kJobSessionLines * 64);
+  const auto* key = static_cast<const uint8_t*>(job.session.handle);
+  if (CallOf(job.session) == IpsecMbCall::kJob) {
+    return PrefetchLines(key, key + sizeof(IpsecMbJobSession));
   }
-  const auto* key = reinterpret_cast<const uint8_t*>(
-      &static_cast<const IpsecMbGcmSession*>(job.session.handle)->key);
-  const size_t rounds = CallOf(job) == IpsecMbCall::kGcm128 ? 11 : 15;
+  const size_t rounds = CallOf(job.session) == IpsecMbCall::kGcm128 ? 11 : 15;
   PrefetchLines(key, key + rounds * kRoundKeyBytes);
   const size_t blocks = std::min<size_t>(job.cipher_bytes / 16 + 2, 48);
   PrefetchLines(key + (kPowersEnd - blocks * 16) / 64 * 64, key + kPowersEnd);
 }
 
-// Of the key's length and the direction.
+// GCM of the key's length and the direction.
 aes_gcm_enc_dec_t GcmCall(const IMB_MGR& manager, IpsecMbCall call, CryptoDirection direction) {
   const bool encrypt = direction == CryptoDirection::kEncrypt;
   if (call == IpsecMbCall::kGcm128) return encrypt ? manager.gcm128_enc : manager.gcm128_dec;
@@ -235,15 +225,10 @@ absl::StatusOr<CryptoSession> IpsecMbBackend::CreateSession(const IpsecSuite& su
                                                             ByteSpan encryption_key,
                                                             ByteSpan integrity_key) {
   SEKISHO_RETURN_IF_ERROR(CheckSuite(suite));
-  SEKISHO_ASSIGN_OR_RETURN(
-      IpsecMbSession * session,
-      CreateIpsecMbSession(*manager_, suite, direction, encryption_key, integrity_key));
-  return CryptoSession{.handle = session, .detail = static_cast<uint8_t>(session->call)};
+  return sessions_.Create(*manager_, suite, direction, encryption_key, integrity_key);
 }
 
-void IpsecMbBackend::FreeSession(const CryptoSession& session) {
-  FreeIpsecMbSession(static_cast<IpsecMbSession*>(session.handle));
-}
+void IpsecMbBackend::FreeSession(const CryptoSession& session) { sessions_.Free(session); }
 
 size_t IpsecMbBackend::Submit(WorkerId worker, CryptoDirection direction,
                               std::span<const CryptoJob> jobs) {
@@ -255,15 +240,18 @@ size_t IpsecMbBackend::Submit(WorkerId worker, CryptoDirection direction,
   for (size_t i = 0; i < count; ++i) {
     const CryptoJob& job = jobs[i];
     if (i + kPrefetchAhead < count) PrefetchSession(jobs[i + kPrefetchAhead]);
-    switch (CallOf(job)) {
+    switch (CallOf(job.session)) {
       case IpsecMbCall::kGcm128:
       case IpsecMbCall::kGcm192:
       case IpsecMbCall::kGcm256:
         ContextOf(job.mbuf).reason =
-            RunGcm(GcmCall(manager, CallOf(job), direction), job, direction);
+            RunGcm(GcmCall(manager, CallOf(job.session), direction), job, direction);
         break;
-      case IpsecMbCall::kGmac:
-        ContextOf(job.mbuf).reason = RunGmac(job, direction);
+      case IpsecMbCall::kGmac128:
+      case IpsecMbCall::kGmac192:
+      case IpsecMbCall::kGmac256:
+        ContextOf(job.mbuf).reason =
+            RunGmac(GcmCallsOf(manager, CallOf(job.session)), job, direction);
         break;
       case IpsecMbCall::kJob:
         batch[batched++] = &job;

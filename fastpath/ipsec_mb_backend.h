@@ -12,8 +12,8 @@
 #include <memory>
 #include <vector>
 
-#include "fastpath/counter.h"
 #include "fastpath/crypto_backend.h"
+#include "fastpath/ipsec_mb_session.h"
 
 struct IMB_MGR;
 
@@ -53,6 +53,7 @@ class IpsecMbBackend final : public CryptoBackend {
   static absl::StatusOr<ManagerPtr> MakeManager();
 
   const ManagerPtr manager_;          // slow path: expands keys
+  IpsecMbSessions sessions_;          // slow path
   std::vector<ManagerPtr> managers_;  // by worker
 };
 

@@ -1,11 +1,7 @@
 #include "fastpath/ipsec_mb_session.h"
 
-#include <rte_malloc.h>
-
 #include <algorithm>
 #include <cstring>
-#include <new>
-#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
@@ -44,9 +40,22 @@ IMB_HASH_ALG HmacOf(IntegrityId id) {
   return IMB_AUTH_NULL;
 }
 
+struct LongJobSession : IpsecMbJobSession {
+  uint64_t schedule[3][IMB_DES_KEY_SCHED_SIZE / sizeof(uint64_t)];
+  const void* schedules[3];
+};
+
 IpsecMbCall GcmCallOf(int key_bits) {
   if (key_bits == 128) return IpsecMbCall::kGcm128;
   return key_bits == 192 ? IpsecMbCall::kGcm192 : IpsecMbCall::kGcm256;
+}
+IpsecMbCall GmacCallOf(IntegrityId id) {
+  if (id == IntegrityId::kAes128Gmac) return IpsecMbCall::kGmac128;
+  return id == IntegrityId::kAes192Gmac ? IpsecMbCall::kGmac192 : IpsecMbCall::kGmac256;
+}
+IpsecMbCall GmacCallOf(int key_bits) {
+  if (key_bits == 128) return IpsecMbCall::kGmac128;
+  return key_bits == 192 ? IpsecMbCall::kGmac192 : IpsecMbCall::kGmac256;
 }
 
 Kinds KindsOf(const IpsecSuite& suite) {
@@ -54,7 +63,7 @@ Kinds KindsOf(const IpsecSuite& suite) {
   kinds.hash = HmacOf(suite.integrity);
   switch (suite.encryption.id) {
     case EncryptionId::kNone:  // AH
-      if (kinds.hash == IMB_AUTH_NULL) kinds.call = IpsecMbCall::kGmac;
+      if (kinds.hash == IMB_AUTH_NULL) kinds.call = GmacCallOf(suite.integrity);
       break;
     case EncryptionId::kNull:
       break;
@@ -78,7 +87,7 @@ Kinds KindsOf(const IpsecSuite& suite) {
       kinds = {GcmCallOf(suite.encryption.key_bits), IMB_CIPHER_GCM, IMB_AUTH_AES_GMAC};
       break;
     case EncryptionId::kNullAesGmac:
-      kinds = {IpsecMbCall::kGmac, IMB_CIPHER_NULL, IMB_AUTH_AES_GMAC};
+      kinds = {GmacCallOf(suite.encryption.key_bits), IMB_CIPHER_NULL, IMB_AUTH_AES_GMAC};
       break;
     case EncryptionId::kChaCha20Poly1305:
       kinds = {IpsecMbCall::kJob, IMB_CIPHER_CHACHA20_POLY1305, IMB_AUTH_CHACHA20_POLY1305};
@@ -87,27 +96,23 @@ Kinds KindsOf(const IpsecSuite& suite) {
   return kinds;
 }
 
-template <typename Session>
-Session* Allocate() {
-  static_assert(std::is_trivially_destructible_v<Session>);
-  void* memory = rte_zmalloc("ipsec_mb_session", sizeof(Session), alignof(Session));
-  if (memory == nullptr) return nullptr;
-  auto* session = new (memory) Session();
-  session->size = sizeof(Session);
-  return session;
-}
+// Both directions, though one is wanted: the library has it so.
+struct AesSchedules {
+  alignas(16) uint8_t encrypt[16 * 15] = {}, decrypt[16 * 15] = {};
+  ~AesSchedules() { WipeMemory(this, sizeof(*this)); }
+};
 
-void ExpandAes(IMB_MGR& manager, ByteSpan key, void* encrypt, void* decrypt) {
+void ExpandAes(IMB_MGR& manager, ByteSpan key, AesSchedules& to) {
   switch (key.size()) {
     case 16:
-      IMB_AES_KEYEXP_128(&manager, key.data(), encrypt, decrypt);
+      IMB_AES_KEYEXP_128(&manager, key.data(), to.encrypt, to.decrypt);
       break;
     case 24:
-      IMB_AES_KEYEXP_192(&manager, key.data(), encrypt, decrypt);
+      IMB_AES_KEYEXP_192(&manager, key.data(), to.encrypt, to.decrypt);
       break;
     default:
       SEKISHO_CHECK(key.size() == 32);
-      IMB_AES_KEYEXP_256(&manager, key.data(), encrypt, decrypt);
+      IMB_AES_KEYEXP_256(&manager, key.data(), to.encrypt, to.decrypt);
       break;
   }
 }
@@ -141,76 +146,66 @@ void ExpandHmac(IMB_MGR& manager, ByteSpan key, IpsecMbJobSession& session) {
   WipeMemory(block, sizeof(block));
 }
 
+void ExpandDes(IMB_MGR& manager, ByteSpan key, LongJobSession& session) {
+  for (size_t i = 0; i < 3; ++i) {
+    IMB_DES_KEYSCHED(&manager, session.schedule[i], key.data() + 8 * i);
+    session.schedules[i] = session.schedule[i];
+  }
+  session.keys_of_job = session.schedules;
+}
+
 void ExpandCipher(IMB_MGR& manager, ByteSpan key, IpsecMbJobSession& session) {
-  IpsecMbJobSession::Keys& keys = session.keys;
   switch (session.cipher) {
     case IMB_CIPHER_NULL:
       return;
-    case IMB_CIPHER_CHACHA20_POLY1305:
-      std::copy(key.begin(), key.end(), keys.chacha);
-      session.encrypt_keys = session.decrypt_keys = keys.chacha;
-      return;
     case IMB_CIPHER_DES3:
-      for (size_t i = 0; i < 3; ++i) {
-        IMB_DES_KEYSCHED(&manager, keys.des.schedule[i], key.data() + 8 * i);
-        keys.des.schedules[i] = keys.des.schedule[i];
-      }
-      session.encrypt_keys = session.decrypt_keys = keys.des.schedules;
+      return ExpandDes(manager, key, static_cast<LongJobSession&>(session));
+    case IMB_CIPHER_CHACHA20_POLY1305:
+      std::copy(key.begin(), key.end(), session.keys.chacha);
+      session.keys_of_job = session.keys.chacha;
       return;
-    default:
-      ExpandAes(manager, key, keys.aes.encrypt, keys.aes.decrypt);
-      session.encrypt_keys = keys.aes.encrypt;
+    default: {
+      AesSchedules schedules;
+      ExpandAes(manager, key, schedules);
       // Counter modes only ever encrypt.
-      session.decrypt_keys = session.cipher == IMB_CIPHER_CBC ? keys.aes.decrypt : keys.aes.encrypt;
+      const bool decrypts =
+          session.cipher == IMB_CIPHER_CBC && session.direction == IMB_DIR_DECRYPT;
+      std::memcpy(session.keys.aes, decrypts ? schedules.decrypt : schedules.encrypt,
+                  sizeof(session.keys.aes));
+      session.keys_of_job = session.keys.aes;
       return;
+    }
   }
 }
 
-IpsecMbSession* MakeGcmSession(IMB_MGR& manager, CryptoDirection direction, ByteSpan key) {
-  auto* session = Allocate<IpsecMbGcmSession>();
-  if (session == nullptr) return nullptr;
+void ExpandJob(IMB_MGR& manager, const Kinds& kinds, CryptoDirection direction,
+               ByteSpan encryption_key, ByteSpan integrity_key, IpsecMbJobSession& session) {
   const bool encrypt = direction == CryptoDirection::kEncrypt;
-  switch (key.size()) {
-    case 16:
-      IMB_AES128_GCM_PRE(&manager, key.data(), &session->key);
-      session->crypt = encrypt ? manager.gcm128_enc : manager.gcm128_dec;
-      session->gmac_init = manager.gmac128_init;
-      session->gmac_update = manager.gmac128_update;
-      session->gmac_finalize = manager.gmac128_finalize;
-      break;
-    case 24:
-      IMB_AES192_GCM_PRE(&manager, key.data(), &session->key);
-      session->crypt = encrypt ? manager.gcm192_enc : manager.gcm192_dec;
-      session->gmac_init = manager.gmac192_init;
-      session->gmac_update = manager.gmac192_update;
-      session->gmac_finalize = manager.gmac192_finalize;
-      break;
-    default:
-      SEKISHO_CHECK(key.size() == 32);
-      IMB_AES256_GCM_PRE(&manager, key.data(), &session->key);
-      session->crypt = encrypt ? manager.gcm256_enc : manager.gcm256_dec;
-      session->gmac_init = manager.gmac256_init;
-      session->gmac_update = manager.gmac256_update;
-      session->gmac_finalize = manager.gmac256_finalize;
-      break;
-  }
-  return session;
-}
-
-IpsecMbSession* MakeJobSession(IMB_MGR& manager, const Kinds& kinds, CryptoDirection direction,
-                               ByteSpan encryption_key, ByteSpan integrity_key) {
-  auto* session = Allocate<IpsecMbJobSession>();
-  if (session == nullptr) return nullptr;
-  const bool encrypt = direction == CryptoDirection::kEncrypt;
-  session->cipher = kinds.cipher;
-  session->hash = kinds.hash;
-  session->direction = encrypt ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
+  session.cipher = kinds.cipher;
+  session.hash = kinds.hash;
+  session.direction = encrypt ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
   // ESP's ICV is over what is sent (RFC 4303, 3.2); CCM's over what is meant (RFC 3610, 2).
   const bool cipher_first = encrypt != (kinds.cipher == IMB_CIPHER_CCM);
-  session->order = cipher_first ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
-  ExpandCipher(manager, encryption_key, *session);
-  if (!integrity_key.empty()) ExpandHmac(manager, integrity_key, *session);
-  return session;
+  session.order = cipher_first ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
+  ExpandCipher(manager, encryption_key, session);
+  if (!integrity_key.empty()) ExpandHmac(manager, integrity_key, session);
+}
+
+void SetLengths(const IpsecSuite& suite, const IpsecSuiteTraits& traits, const Kinds& kinds,
+                IpsecMbJobSession& session) {
+  const EncryptionTraits* encryption = traits.encryption;
+  session.aad_bytes = suite.esn ? kAadBytesEsn : kAadBytes;
+  session.key_bytes = encryption == nullptr ? uint8_t{0} : encryption->key_bytes;
+  if (encryption == nullptr || encryption->encryption.id == EncryptionId::kNull) {
+    session.icv_bytes = traits.integrity->icv_bytes;
+    session.iv_bytes =
+        static_cast<uint8_t>(traits.integrity->salt_bytes + traits.integrity->iv_bytes);
+    return;
+  }
+  session.icv_bytes = encryption->aead ? encryption->icv_bytes : traits.integrity->icv_bytes;
+  session.iv_bytes = kinds.cipher == IMB_CIPHER_CNTR
+                         ? kCounterBlockBytes
+                         : static_cast<uint8_t>(encryption->salt_bytes + encryption->iv_bytes);
 }
 
 }  // namespace
@@ -221,10 +216,31 @@ bool IpsecMbHas(const IpsecSuite& suite) {
   return KindsOf(suite).cipher != IMB_CIPHER_CCM || suite.encryption.key_bits != 192;
 }
 
-absl::StatusOr<IpsecMbSession*> CreateIpsecMbSession(IMB_MGR& manager, const IpsecSuite& suite,
-                                                     CryptoDirection direction,
-                                                     ByteSpan encryption_key,
-                                                     ByteSpan integrity_key) {
+IpsecMbGcmCalls GcmCallsOf(const IMB_MGR& manager, IpsecMbCall call) {
+  switch (call) {
+    case IpsecMbCall::kGcm128:
+    case IpsecMbCall::kGmac128:
+      return {manager.gcm128_enc,   manager.gcm128_dec,     manager.gcm128_pre,
+              manager.gmac128_init, manager.gmac128_update, manager.gmac128_finalize};
+    case IpsecMbCall::kGcm192:
+    case IpsecMbCall::kGmac192:
+      return {manager.gcm192_enc,   manager.gcm192_dec,     manager.gcm192_pre,
+              manager.gmac192_init, manager.gmac192_update, manager.gmac192_finalize};
+    default:
+      return {manager.gcm256_enc,   manager.gcm256_dec,     manager.gcm256_pre,
+              manager.gmac256_init, manager.gmac256_update, manager.gmac256_finalize};
+  }
+}
+
+IpsecMbSessions::IpsecMbSessions()
+    : gcm_(sizeof(gcm_key_data), alignof(gcm_key_data)),
+      jobs_(sizeof(IpsecMbJobSession), alignof(IpsecMbJobSession)),
+      long_jobs_(sizeof(LongJobSession), alignof(LongJobSession)) {}
+
+absl::StatusOr<CryptoSession> IpsecMbSessions::Create(IMB_MGR& manager, const IpsecSuite& suite,
+                                                      CryptoDirection direction,
+                                                      ByteSpan encryption_key,
+                                                      ByteSpan integrity_key) {
   const IpsecSuiteTraits traits = Find(suite);
   SEKISHO_CHECK(IpsecMbHas(suite));
   if (encryption_key.size() < traits.encryption_key_bytes() ||
@@ -236,42 +252,36 @@ absl::StatusOr<IpsecMbSession*> CreateIpsecMbSession(IMB_MGR& manager, const Ips
   const ByteSpan cipher_key =
       encryption == nullptr ? ByteSpan() : encryption_key.first(encryption->key_bytes);
   const Kinds kinds = KindsOf(suite);
-  IpsecMbSession* session;
-  if (kinds.call == IpsecMbCall::kJob) {
-    session = MakeJobSession(manager, kinds, direction, cipher_key, integrity_key);
-  } else {
-    // AH's GMAC has the integrity algorithm's key, behind which its salt stands.
-    session = MakeGcmSession(
-        manager, direction,
-        encryption != nullptr
-            ? cipher_key
-            : integrity_key.first(integrity_key.size() - traits.integrity->salt_bytes));
-  }
-  if (session == nullptr) {
+  const bool is_job = kinds.call == IpsecMbCall::kJob;
+  const bool is_long = is_job && kinds.cipher == IMB_CIPHER_DES3;
+  EalSlab& slab = !is_job ? gcm_ : is_long ? long_jobs_ : jobs_;
+  void* memory = slab.Take();
+  if (memory == nullptr) {
     return absl::ResourceExhaustedError(
         absl::StrCat("crypto: no memory for a session of ", suite.ToString(),
                      "; give the EAL more memory, or allow fewer SAs"));
   }
-  session->call = kinds.call;
-  session->aad_bytes = suite.esn ? kAadBytesEsn : kAadBytes;
-  session->key_bytes = static_cast<uint8_t>(cipher_key.size());
-  if (encryption == nullptr || encryption->encryption.id == EncryptionId::kNull) {
-    session->icv_bytes = traits.integrity->icv_bytes;
-    session->iv_bytes =
-        static_cast<uint8_t>(traits.integrity->salt_bytes + traits.integrity->iv_bytes);
-    return session;
+  if (is_job) {
+    auto& session = *static_cast<IpsecMbJobSession*>(memory);
+    session.is_long = is_long;
+    SetLengths(suite, traits, kinds, session);
+    ExpandJob(manager, kinds, direction, cipher_key, integrity_key, session);
+  } else {
+    // AH's GMAC has the integrity algorithm's key, behind which its salt stands.
+    const ByteSpan key =
+        encryption != nullptr
+            ? cipher_key
+            : integrity_key.first(integrity_key.size() - traits.integrity->salt_bytes);
+    GcmCallsOf(manager, kinds.call).expand(key.data(), static_cast<gcm_key_data*>(memory));
   }
-  session->icv_bytes = encryption->aead ? encryption->icv_bytes : traits.integrity->icv_bytes;
-  session->iv_bytes = kinds.cipher == IMB_CIPHER_CNTR
-                          ? kCounterBlockBytes
-                          : static_cast<uint8_t>(encryption->salt_bytes + encryption->iv_bytes);
-  return session;
+  return CryptoSession{.handle = memory, .device = 0, .detail = static_cast<uint8_t>(kinds.call)};
 }
 
-void FreeIpsecMbSession(IpsecMbSession* session) {
-  if (session == nullptr) return;
-  WipeMemory(session, session->size);
-  rte_free(session);
+void IpsecMbSessions::Free(const CryptoSession& session) {
+  if (session.handle == nullptr) return;
+  if (CallOf(session) != IpsecMbCall::kJob) return gcm_.Give(session.handle);
+  const bool is_long = static_cast<const IpsecMbJobSession*>(session.handle)->is_long;
+  (is_long ? long_jobs_ : jobs_).Give(session.handle);
 }
 
 }  // namespace sekisho::fastpath

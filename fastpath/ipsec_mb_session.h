@@ -8,69 +8,71 @@
 #include "common/algorithm.h"
 #include "common/bytes.h"
 #include "fastpath/crypto_backend.h"
+#include "fastpath/eal_slab.h"
 
 namespace sekisho::fastpath {
 
-// Also CryptoSession::detail, so that nobody has to look into a session to know what it is.
+// CryptoSession::detail: what the session's handle points to, so that nobody has to look there to
+// know it.
 enum class IpsecMbCall : uint8_t {
-  kGcm128,  // a direct call
+  kGcm128,  // a gcm_key_data; a direct call
   kGcm192,
   kGcm256,
-  kGmac,  // three direct calls
-  kJob,   // a job among others in a burst
+  kGmac128,  // the same; three direct calls
+  kGmac192,
+  kGmac256,
+  kJob,  // an IpsecMbJobSession; a job among others in a burst
 };
+inline IpsecMbCall CallOf(const CryptoSession& session) {
+  return static_cast<IpsecMbCall>(session.detail);
+}
 
-struct alignas(64) IpsecMbSession {
-  IpsecMbCall call;
-  uint8_t icv_bytes;
-  uint8_t iv_bytes;   // of PacketPrivate::iv
-  uint8_t aad_bytes;  // AEAD
-  uint8_t key_bytes;  // of the cipher
-  uint32_t size;      // of the whole session
-  // kJob:
+// The library's calls for keys of one length.
+struct IpsecMbGcmCalls {
+  aes_gcm_enc_dec_t encrypt, decrypt;
+  aes_gcm_pre_t expand;
+  aes_gmac_init_t gmac_init;
+  aes_gmac_update_t gmac_update;
+  aes_gmac_finalize_t gmac_finalize;
+};
+IpsecMbGcmCalls GcmCallsOf(const IMB_MGR& manager, IpsecMbCall call);
+
+struct alignas(64) IpsecMbJobSession {
+  const void* keys_of_job;  // in `keys`, or nullptr
   IMB_CIPHER_MODE cipher;
   IMB_HASH_ALG hash;
   IMB_CIPHER_DIRECTION direction;
   IMB_CHAIN_ORDER order;
-};
-
-// kGcm, kGmac. The calls are those of the key's length.
-struct IpsecMbGcmSession : IpsecMbSession {
-  aes_gcm_enc_dec_t crypt;
-  aes_gmac_init_t gmac_init;
-  aes_gmac_update_t gmac_update;
-  aes_gmac_finalize_t gmac_finalize;
-  gcm_key_data key;
-};
-
-// kJob.
-struct IpsecMbJobSession : IpsecMbSession {
-  const void* encrypt_keys;  // into `keys`, or nullptr
-  const void* decrypt_keys;
+  uint8_t icv_bytes;
+  uint8_t iv_bytes;                    // of PacketPrivate::iv
+  uint8_t aad_bytes;                   // AEAD
+  uint8_t key_bytes;                   // of the cipher
+  bool is_long;                        // 3DES: of the other slab
   alignas(64) uint8_t hmac_inner[64];  // state after the key's block, xor ipad and opad (RFC 2104)
   uint8_t hmac_outer[64];
-  union Keys {
-    struct {
-      alignas(16) uint8_t encrypt[16 * 15], decrypt[16 * 15];
-    } aes;
-    struct {
-      uint64_t schedule[3][IMB_DES_KEY_SCHED_SIZE / sizeof(uint64_t)];
-      const void* schedules[3];
-    } des;
+  union {
+    alignas(16) uint8_t aes[16 * 15];  // of the direction
     uint8_t chacha[32];
-  };
-  alignas(64) Keys keys;
+  } keys;
 };
+static_assert(sizeof(IpsecMbJobSession) == 7 * 64);
 
 // Does the library have this suite?
 bool IpsecMbHas(const IpsecSuite& suite);
 
-// In EAL memory. Requires: IpsecMbHas(suite). Errors: key sizes, no memory.
-absl::StatusOr<IpsecMbSession*> CreateIpsecMbSession(IMB_MGR& manager, const IpsecSuite& suite,
-                                                     CryptoDirection direction,
-                                                     ByteSpan encryption_key,
-                                                     ByteSpan integrity_key);
-// Wipes and frees.
-void FreeIpsecMbSession(IpsecMbSession* session);
+// All sessions of a backend. Slow path; those that it made are read by workers.
+class IpsecMbSessions {
+ public:
+  IpsecMbSessions();
+  // In EAL memory. Requires: IpsecMbHas(suite). Errors: key sizes, no memory.
+  absl::StatusOr<CryptoSession> Create(IMB_MGR& manager, const IpsecSuite& suite,
+                                       CryptoDirection direction, ByteSpan encryption_key,
+                                       ByteSpan integrity_key);
+  // Wipes and frees.
+  void Free(const CryptoSession& session);
+
+ private:
+  EalSlab gcm_, jobs_, long_jobs_;
+};
 
 }  // namespace sekisho::fastpath
