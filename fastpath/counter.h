@@ -1,8 +1,11 @@
 // fastpath/counter.h: a counter with one writer, readable from any thread.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace sekisho::fastpath {
 
@@ -22,5 +25,22 @@ class Counter {
   std::atomic<uint64_t> value_{0};  // owner: relaxed; readers: relaxed
 };
 static_assert(sizeof(Counter) == 8);
+
+// Counters of one thread, in cache lines that nothing else is in: what others write beside them
+// would cost their owner a line each time.
+class CounterArray {
+ public:
+  CounterArray() = default;
+  explicit CounterArray(size_t size) : lines_((size + kPerLine - 1) / kPerLine) {}
+  Counter& operator[](size_t i) { return lines_[i / kPerLine].counters[i % kPerLine]; }
+  const Counter& operator[](size_t i) const { return lines_[i / kPerLine].counters[i % kPerLine]; }
+
+ private:
+  static constexpr size_t kPerLine = 64 / sizeof(Counter);
+  struct alignas(64) Line {
+    std::array<Counter, kPerLine> counters;
+  };
+  std::vector<Line> lines_;
+};
 
 }  // namespace sekisho::fastpath

@@ -18,8 +18,8 @@ absl::StatusOr<std::unique_ptr<Tables>> Compile(const std::string& name,
   SEKISHO_ASSIGN_OR_RETURN(tables->spd, Spd::Compile(std::move(policies)));
   SEKISHO_ASSIGN_OR_RETURN(tables->routes, RouteTable::Build(name, std::move(all), ports.size()));
   for (size_t i = 0; i < workers; ++i) {
-    tables->hits[i] = std::make_unique<Counter[]>(policy_count);
-    tables->drops[i] = std::make_unique<Counter[]>(policy_count);
+    tables->hits[i] = CounterArray(policy_count);
+    tables->drops[i] = CounterArray(policy_count);
   }
   return tables;
 }

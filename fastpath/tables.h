@@ -21,8 +21,8 @@ struct Tables {
   RouteTable routes;
   // Packets per policy, for each worker one array; each worker adds to its own. What was under way
   // when its tables were swapped, and is dropped later, counts by its place in the new list.
-  std::array<std::unique_ptr<Counter[]>, kWorkersMax> hits;
-  std::array<std::unique_ptr<Counter[]>, kWorkersMax> drops;  // of the hits
+  mutable std::array<CounterArray, kWorkersMax> hits;
+  mutable std::array<CounterArray, kWorkersMax> drops;  // of the hits
 };
 
 // One in use, and some that were swapped in before the worker came round to say so.
