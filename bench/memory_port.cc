@@ -138,21 +138,16 @@ uint64_t MemoryPort::sent() const {
   return sum;
 }
 
-uint64_t MemoryPort::last_sent_tsc() const {
-  uint64_t last = 0;
-  for (const auto& sender : senders_) {
-    last = std::max(last, sender->last_tsc.load(std::memory_order_relaxed));
-  }
-  return last;
+uint64_t MemoryPort::sent(uint16_t queue) const {
+  return senders_[queue]->sent.load(std::memory_order_acquire);
 }
 
-uint64_t MemoryPort::first_received_tsc() const {
-  uint64_t first = UINT64_MAX;
-  for (const auto& receiver : receivers_) {
-    const uint64_t tsc = receiver->first_tsc.load(std::memory_order_relaxed);
-    if (tsc != 0) first = std::min(first, tsc);
-  }
-  return first;
+uint64_t MemoryPort::last_sent_tsc(uint16_t queue) const {
+  return senders_[queue]->last_tsc.load(std::memory_order_relaxed);
+}
+
+uint64_t MemoryPort::first_received_tsc(uint16_t queue) const {
+  return receivers_[queue]->first_tsc.load(std::memory_order_relaxed);
 }
 
 void MemoryPort::ResetSent() {

@@ -46,11 +46,13 @@ class MemoryPort {
   // has given all.
   void Give(uint16_t queue, std::span<const Frame> frames);
   bool Exhausted(uint16_t queue) const;
-  // Of all queues: frames sent since ResetSent(), when the last of them was, and when the first of
-  // those that were given last was received.
+  // Frames sent since ResetSent(), by all queues.
   uint64_t sent() const;
-  uint64_t last_sent_tsc() const;
-  uint64_t first_received_tsc() const;
+  // By one; when the last of them was, and when the first of those that were given last was
+  // received; 0: none was.
+  uint64_t sent(uint16_t queue) const;
+  uint64_t last_sent_tsc(uint16_t queue) const;
+  uint64_t first_received_tsc(uint16_t queue) const;
   void ResetSent();
   // Requires: nobody sends.
   void Keep(bool keep);

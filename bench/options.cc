@@ -291,6 +291,7 @@ std::vector<Row> Combine(const Options& options) {
         *std::max_element(options.flows_per_sa.begin(), options.flows_per_sa.end());
   }
   std::vector<Row> rows;
+  const bool several = *std::max_element(options.workers.begin(), options.workers.end()) > 1;
   for (const Setup& setup : setups) {
     for (const bool jumbo : {false, true}) {
       for (const Direction direction : options.directions) {
@@ -299,6 +300,7 @@ std::vector<Row> Combine(const Options& options) {
           for (const uint32_t flows : options.flows_per_sa) {
             rows.push_back({setup, direction, size, flows});
             rows.back().setup.jumbo = jumbo;
+            rows.back().long_pass = options.installs > 0 || several;
           }
         }
       }

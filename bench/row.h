@@ -43,6 +43,8 @@ struct Row {
   Direction direction = Direction::kOut;
   Size size;
   uint32_t flows_per_sa = 1;
+  // Workers on their own cores start and stop around each pass, which must be long beside that.
+  bool long_pass = false;
 };
 
 inline const char* Name(Direction direction) {

@@ -20,6 +20,7 @@ constexpr size_t kEthernetBytes = 14;
 constexpr size_t kIpv4Bytes = sizeof(rte_ipv4_hdr);
 constexpr size_t kUdpBytes = sizeof(rte_udp_hdr);
 constexpr size_t kFramesMin = 4096;
+constexpr size_t kLongPassFrames = 16'384, kLongPassBytes = size_t{6} << 20;  // for each worker
 constexpr size_t kFlowsMax = size_t{1} << 18;
 constexpr size_t kFrameBytesMax = size_t{1} << 30;  // of all frames of a direction
 constexpr size_t kEspRoom = 128;                    // more than any suite and mode adds
@@ -48,7 +49,12 @@ size_t FramesFor(const Row& row, PortKind port) {
   const size_t each = port == PortKind::kPcap ? 1 : 2;
   // Of many flows enough that no cache of decisions holds them all.
   const size_t flows = std::min(size_t{row.setup.sas} * row.flows_per_sa, kFlowsMax);
-  const size_t wanted = std::max({kFramesMin, each * row.setup.sas + fastpath::kBurstMax - 1,
+  // Not so many that they do not stay in the cache that all cores share.
+  const size_t least = row.long_pass ? std::clamp(kLongPassBytes / (row.size.largest() + kEspRoom),
+                                                  kFramesMin, kLongPassFrames) *
+                                           row.setup.workers
+                                     : kFramesMin;
+  const size_t wanted = std::max({least, each * row.setup.sas + fastpath::kBurstMax - 1,
                                   port == PortKind::kPcap ? size_t{0} : flows});
   const size_t room = kFrameBytesMax / (row.size.largest() + kEspRoom);
   return std::min(wanted, room) / fastpath::kBurstMax * fastpath::kBurstMax;
