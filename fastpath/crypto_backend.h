@@ -81,6 +81,10 @@ class CryptoBackend {
   // Slow path. Requires: no job of this session is with the backend.
   virtual void FreeSession(const CryptoSession& session) = 0;
 
+  // Worker. What Submit() will touch first of these jobs' sessions, on the way into the cache: the
+  // first kPreparedMax of those that it is about to be given, while others are still made ready.
+  static constexpr size_t kPreparedMax = 8;
+  virtual void Prepare(std::span<const CryptoJob>) const {}
   // Worker. Takes the jobs; every job's packet is the backend's until Collect() returns it, except
   // where ContextOf(job.mbuf).reason is kCryptoQueueFull afterwards: those stay the caller's.
   // Returns how many were taken.

@@ -239,30 +239,27 @@ DropReason FinishEsp(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
   return CheckLife(worker, sa, mbuf->data_len);
 }
 
-// Packets that the backend has finished with.
-void Finish(EspWorker& worker, Burst burst, PacketList& passed, PacketList& dropped) {
-  for (rte_mbuf* mbuf : burst) {
-    PacketContext& context = ContextOf(mbuf);
-    InboundSa& sa = *context.inbound_sa;
-    const bool ah = sa.protocol == IpsecProtocol::kAh;
-    if (!ah) RestoreHeaders(sa.layout, mbuf);
-    const DropReason reason = ah ? FinishAh(worker, sa, mbuf) : FinishEsp(worker, sa, mbuf);
-    context.inbound_sa = nullptr;
-    if (reason != DropReason::kNone) [[unlikely]] {
-      DropOf(sa, mbuf, reason, dropped);
-      continue;
-    }
-    sa.packets.Add(1);
-    sa.bytes.Add(mbuf->data_len);
-    context.kind = PacketKind::kTransit;
-    context.decapsulated = true;
-    ++context.layers;
-    // RFC 4301, 4.3: of tunnels, those that AH makes.
-    context.may_nest = ah || sa.layout.transport;
-    context.learns_flow = sa.layout.transport && sa.layout.udp_encapsulation;
-    context.peer = sa.peer;
-    passed.Add(mbuf);
-  }
+// A packet that the backend has finished with.
+[[gnu::always_inline]] inline void FinishOne(EspWorker& worker, rte_mbuf* mbuf, PacketList& passed,
+                                             PacketList& dropped) {
+  PacketContext& context = ContextOf(mbuf);
+  InboundSa& sa = *context.inbound_sa;
+  const bool ah = sa.protocol == IpsecProtocol::kAh;
+  if (!ah) RestoreHeaders(sa.layout, mbuf);
+  const DropReason reason = ah ? FinishAh(worker, sa, mbuf) : FinishEsp(worker, sa, mbuf);
+  context.inbound_sa = nullptr;
+  if (reason != DropReason::kNone) [[unlikely]]
+    return DropOf(sa, mbuf, reason, dropped);
+  sa.packets.Add(1);
+  sa.bytes.Add(mbuf->data_len);
+  context.kind = PacketKind::kTransit;
+  context.decapsulated = true;
+  ++context.layers;
+  // RFC 4301, 4.3: of tunnels, those that AH makes.
+  context.may_nest = ah || sa.layout.transport;
+  context.learns_flow = sa.layout.transport && sa.layout.udp_encapsulation;
+  context.peer = sa.peer;
+  passed.Add(mbuf);
 }
 
 }  // namespace
@@ -310,7 +307,7 @@ void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketLi
     context.inbound_sa = sa;
     context.reason = Prepare(*sa, mbuf, offset, jobs[count]);
     if (context.reason == DropReason::kNone) {
-      ++count;
+      if (++count == CryptoBackend::kPreparedMax) worker.crypto->Prepare({jobs, count});
     } else {
       DropOf(*sa, mbuf, context.reason, dropped);
     }
@@ -321,14 +318,14 @@ void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketLi
 void SubmitDecrypt(EspWorker& worker, std::span<const CryptoJob> jobs, PacketList& passed,
                    PacketList& dropped) {
   if (jobs.empty()) return;
+  if (jobs.size() < CryptoBackend::kPreparedMax) worker.crypto->Prepare(jobs);
   {
     StageTimer timer(worker.stages, Stage::kCrypto);
     worker.crypto->Submit(worker.id, CryptoDirection::kDecrypt, jobs);
   }
   if (worker.crypto->is_synchronous()) {
-    PacketList finished;
-    for (const CryptoJob& job : jobs) finished.Add(job.mbuf);
-    return Finish(worker, finished.burst(), passed, dropped);
+    for (const CryptoJob& job : jobs) FinishOne(worker, job.mbuf, passed, dropped);
+    return;
   }
   for (const CryptoJob& job : jobs) {
     const PacketContext& context = ContextOf(job.mbuf);
@@ -344,8 +341,10 @@ size_t EspDecapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped
   StageTimer timer(worker.stages, Stage::kDecapsulate);
   rte_mbuf* mbufs[kBurstMax];
   const size_t count = CollectFrom(worker, CryptoDirection::kDecrypt, mbufs);
-  for (rte_mbuf* mbuf : std::span(mbufs, count)) --ContextOf(mbuf).inbound_sa->in_flight;
-  Finish(worker, {mbufs, count}, passed, dropped);
+  for (rte_mbuf* mbuf : std::span(mbufs, count)) {
+    --ContextOf(mbuf).inbound_sa->in_flight;
+    FinishOne(worker, mbuf, passed, dropped);
+  }
   return count;
 }
 

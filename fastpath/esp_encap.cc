@@ -122,35 +122,29 @@ bool GoOnIntoAh(const EspWorker& worker, OutboundSa& sa, rte_mbuf* mbuf, PacketL
   return true;
 }
 
-// Packets that the backend has finished with.
-void Finish(EspWorker& worker, Burst burst, PacketList& passed, PacketList& dropped) {
-  PacketList nested;
-  for (rte_mbuf* mbuf : burst) {
-    PacketContext& context = ContextOf(mbuf);
-    OutboundSa& sa = *context.outbound_sa;
-    const bool ah = sa.protocol == IpsecProtocol::kAh;
-    if (!ah) RestoreHeaders(sa.layout, mbuf);
-    if (context.reason != DropReason::kNone) [[unlikely]] {
-      sa.dropped.Add(1);
-      dropped.Add(mbuf);
-      continue;
-    }
-    if (ah) {
-      FinishAhOut(mbuf);
-      passed.Add(mbuf);
-      continue;
-    }
-    // Over IPv4 the UDP checksum stays zero (RFC 3948, 2.1). Over IPv6 there is one: a receiver or
-    // NAT may accept zero only where it was told to (RFC 6935, 5), and a peer's socket has not
-    // been.
-    if (sa.layout.udp_encapsulation && context.family == 6) {
-      DescribeOuter(mbuf, /*udp=*/true, context);
-      PutOffChecksum(context);
-    }
-    if (!GoOnIntoAh(worker, sa, mbuf, nested, dropped)) passed.Add(mbuf);
+// A packet that the backend has finished with.
+[[gnu::always_inline]] inline void FinishOne(const EspWorker& worker, rte_mbuf* mbuf,
+                                             PacketList& nested, PacketList& passed,
+                                             PacketList& dropped) {
+  PacketContext& context = ContextOf(mbuf);
+  OutboundSa& sa = *context.outbound_sa;
+  const bool ah = sa.protocol == IpsecProtocol::kAh;
+  if (!ah) RestoreHeaders(sa.layout, mbuf);
+  if (context.reason != DropReason::kNone) [[unlikely]] {
+    sa.dropped.Add(1);
+    return dropped.Add(mbuf);
   }
-  if (!nested.empty()) [[unlikely]]
-    AhEncapSubmit(worker, nested.burst(), passed, dropped);
+  if (ah) [[unlikely]] {
+    FinishAhOut(mbuf);
+    return passed.Add(mbuf);
+  }
+  // Over IPv4 the UDP checksum stays zero (RFC 3948, 2.1). Over IPv6 there is one: a receiver or
+  // NAT may accept zero only where it was told to (RFC 6935, 5), and a peer's socket has not been.
+  if (sa.layout.udp_encapsulation && context.family == 6) {
+    DescribeOuter(mbuf, /*udp=*/true, context);
+    PutOffChecksum(context);
+  }
+  if (!GoOnIntoAh(worker, sa, mbuf, nested, dropped)) passed.Add(mbuf);
 }
 
 }  // namespace
@@ -166,7 +160,7 @@ void EspEncapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketLi
     context.reason = sa.layout.transport ? EncapsulateTransport(worker, sa, mbuf, jobs[count])
                                          : Encapsulate<false>(worker, sa, mbuf, jobs[count]);
     if (context.reason == DropReason::kNone) {
-      ++count;
+      if (++count == CryptoBackend::kPreparedMax) worker.crypto->Prepare({jobs, count});
     } else {
       sa.dropped.Add(1);
       dropped.Add(mbuf);
@@ -178,14 +172,17 @@ void EspEncapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketLi
 void SubmitEncrypt(EspWorker& worker, std::span<const CryptoJob> jobs, PacketList& passed,
                    PacketList& dropped) {
   if (jobs.empty()) return;
+  if (jobs.size() < CryptoBackend::kPreparedMax) worker.crypto->Prepare(jobs);
   {
     StageTimer timer(worker.stages, Stage::kCrypto);
     worker.crypto->Submit(worker.id, CryptoDirection::kEncrypt, jobs);
   }
   if (worker.crypto->is_synchronous()) {
-    PacketList finished;
-    for (const CryptoJob& job : jobs) finished.Add(job.mbuf);
-    return Finish(worker, finished.burst(), passed, dropped);
+    PacketList nested;
+    for (const CryptoJob& job : jobs) FinishOne(worker, job.mbuf, nested, passed, dropped);
+    if (!nested.empty()) [[unlikely]]
+      AhEncapSubmit(worker, nested.burst(), passed, dropped);
+    return;
   }
   for (const CryptoJob& job : jobs) {
     OutboundSa& sa = *ContextOf(job.mbuf).outbound_sa;
@@ -202,8 +199,13 @@ size_t EspEncapFinish(EspWorker& worker, PacketList& passed, PacketList& dropped
   StageTimer timer(worker.stages, Stage::kEncapsulate);
   rte_mbuf* mbufs[kBurstMax];
   const size_t count = CollectFrom(worker, CryptoDirection::kEncrypt, mbufs);
-  for (rte_mbuf* mbuf : std::span(mbufs, count)) --ContextOf(mbuf).outbound_sa->in_flight;
-  Finish(worker, {mbufs, count}, passed, dropped);
+  PacketList nested;
+  for (rte_mbuf* mbuf : std::span(mbufs, count)) {
+    --ContextOf(mbuf).outbound_sa->in_flight;
+    FinishOne(worker, mbuf, nested, passed, dropped);
+  }
+  if (!nested.empty()) [[unlikely]]
+    AhEncapSubmit(worker, nested.burst(), passed, dropped);
   return count;
 }
 

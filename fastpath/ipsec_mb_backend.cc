@@ -20,7 +20,7 @@ static_assert(kBurstMax <= IMB_MAX_BURST_SIZE);
 constexpr size_t kTagRoom = 64;  // a whole hash
 // Sessions on the way into the cache ahead of use: a few packets' time, and no more lines than a
 // core can wait for at once.
-constexpr size_t kPrefetchAhead = 8;
+constexpr size_t kPrefetchAhead = CryptoBackend::kPreparedMax;
 
 uint64_t Load(const uint8_t* from) {
   uint64_t value;
@@ -230,16 +230,23 @@ absl::StatusOr<CryptoSession> IpsecMbBackend::CreateSession(const IpsecSuite& su
 
 void IpsecMbBackend::FreeSession(const CryptoSession& session) { sessions_.Free(session); }
 
+void IpsecMbBackend::Prepare(std::span<const CryptoJob> jobs) const {
+  for (const CryptoJob& job : jobs) PrefetchSession(job);
+}
+
 size_t IpsecMbBackend::Submit(WorkerId worker, CryptoDirection direction,
                               std::span<const CryptoJob> jobs) {
   IMB_MGR& manager = *managers_[static_cast<uint16_t>(worker)];
   const size_t count = jobs.size();
-  for (const CryptoJob& job : jobs.first(std::min(count, kPrefetchAhead))) PrefetchSession(job);
   const CryptoJob* batch[kBurstMax];
   size_t batched = 0;
   for (size_t i = 0; i < count; ++i) {
     const CryptoJob& job = jobs[i];
-    if (i + kPrefetchAhead < count) PrefetchSession(jobs[i + kPrefetchAhead]);
+    // Of packets that come together many are of one SA.
+    if (const size_t ahead = i + kPrefetchAhead;
+        ahead < count && jobs[ahead].session.handle != jobs[ahead - 1].session.handle) {
+      PrefetchSession(jobs[ahead]);
+    }
     switch (CallOf(job.session)) {
       case IpsecMbCall::kGcm128:
       case IpsecMbCall::kGcm192:

@@ -37,6 +37,7 @@ class IpsecMbBackend final : public CryptoBackend {
                                               ByteSpan encryption_key,
                                               ByteSpan integrity_key) override;
   void FreeSession(const CryptoSession& session) override;
+  void Prepare(std::span<const CryptoJob> jobs) const override;
   size_t Submit(WorkerId worker, CryptoDirection direction,
                 std::span<const CryptoJob> jobs) override;
   size_t Collect(WorkerId, CryptoDirection, std::span<rte_mbuf*>) override { return 0; }
