@@ -25,6 +25,11 @@ bool PortsHidden(const PacketContext& context) {
   return context.fragment || !HasPorts(family, context.protocol);
 }
 
+bool IsPlain(const TrafficSelectors& side) {
+  return side.size() == 1 && side[0].family() == IpFamily::kIpv4 &&
+         side[0].protocol == kAnyProtocol && side[0].ports.is_all();
+}
+
 }  // namespace
 
 PacketSelectors OutboundSelectors(rte_mbuf* mbuf) {
@@ -51,23 +56,21 @@ PacketSelectors InboundSelectors(rte_mbuf* mbuf) {
           .ports_hidden = PortsHidden(context)};
 }
 
-SelectorSet::SelectorSet(const TrafficSelectors& local, const TrafficSelectors& remote)
-    : local_(Flatten(local)), remote_(Flatten(remote)) {
+SelectorSet::SelectorSet(const TrafficSelectors& local, const TrafficSelectors& remote) {
   for (const TrafficSelectors* side : {&local, &remote}) {
     for (const TrafficSelector& selector : *side) names_ports_ |= !selector.ports.is_all();
   }
-}
-
-PlainSelectors SelectorSet::plain() const {
-  const auto is_plain = [](const std::vector<Flat>& side) {
-    return side.size() == 1 && side[0].family == 4 && side[0].protocol == kAnyProtocol &&
-           side[0].ports.is_all();
+  if (!IsPlain(local) || !IsPlain(remote)) {
+    sides_ = std::make_unique<const Sides>(Sides{Flatten(local), Flatten(remote)});
+    return;
+  }
+  const auto number = [](const IpAddress& address) {
+    return static_cast<uint32_t>(WideAddress::From(address).low);
   };
-  if (!is_plain(local_) || !is_plain(remote_)) return {};
-  return {.local_first = static_cast<uint32_t>(local_[0].first.low),
-          .local_last = static_cast<uint32_t>(local_[0].last.low),
-          .remote_first = static_cast<uint32_t>(remote_[0].first.low),
-          .remote_last = static_cast<uint32_t>(remote_[0].last.low)};
+  plain_ = {.local_first = number(local[0].addresses.first),
+            .local_last = number(local[0].addresses.last),
+            .remote_first = number(remote[0].addresses.first),
+            .remote_last = number(remote[0].addresses.last)};
 }
 
 std::vector<SelectorSet::Flat> SelectorSet::Flatten(const TrafficSelectors& selectors) {

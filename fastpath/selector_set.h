@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "common/ip_address.h"
@@ -60,11 +61,15 @@ class SelectorSet {
 
   // Does some selector of each side contain its end of the packet?
   bool Contains(const PacketSelectors& packet) const {
-    return AnyContains(local_, packet.local, packet.local_port, packet) &&
-           AnyContains(remote_, packet.remote, packet.remote_port, packet);
+    if (sides_ == nullptr) {
+      return packet.family == 4 && plain_.Contains(static_cast<uint32_t>(packet.local.low),
+                                                   static_cast<uint32_t>(packet.remote.low));
+    }
+    return AnyContains(sides_->local, packet.local, packet.local_port, packet) &&
+           AnyContains(sides_->remote, packet.remote, packet.remote_port, packet);
   }
-  // The same as PlainSelectors, as far as that can say it.
-  PlainSelectors plain() const;
+  // The same, as far as that can say it.
+  const PlainSelectors& plain() const { return plain_; }
   // Then fragments may not go through the SA (RFC 4301, 7.1).
   bool names_ports() const { return names_ports_; }
 
@@ -88,7 +93,12 @@ class SelectorSet {
     return false;
   }
 
-  std::vector<Flat> local_, remote_;
+  struct Sides {
+    std::vector<Flat> local, remote;
+  };
+
+  PlainSelectors plain_;
+  std::unique_ptr<const Sides> sides_;  // null where plain_ says it all
   bool names_ports_ = false;
 };
 

@@ -50,10 +50,10 @@ size_t BytesPerPair(const char* suite) {
 // ARCHITECTURE.md, "Numbers that limit"; a larger figure is to be stated there, too.
 TEST(SaMemory, AChildSaHasItsPrice) {
   if (!kCounted) GTEST_SKIP() << "a sanitizer's allocator cannot be asked";
-  EXPECT_LE(BytesPerPair("aes128gcm16"), 3450u);
-  EXPECT_LE(BytesPerPair("aes256gcm16"), 3450u);
-  EXPECT_LE(BytesPerPair("aes256-sha256"), 2300u);
-  EXPECT_LE(BytesPerPair("chacha20poly1305"), 2300u);
+  EXPECT_LE(BytesPerPair("aes128gcm16"), 3200u);
+  EXPECT_LE(BytesPerPair("aes256gcm16"), 3200u);
+  EXPECT_LE(BytesPerPair("aes256-sha256"), 2100u);
+  EXPECT_LE(BytesPerPair("chacha20poly1305"), 2100u);
 }
 
 }  // namespace
