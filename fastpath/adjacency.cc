@@ -32,7 +32,7 @@ bool IsLinkLocal(const uint8_t* address, uint8_t family) {
 
 // Neither for us to judge nor to learn from: what forward.cc would only pass on.
 bool OnlyPassesOn(const Worker& worker, rte_mbuf* mbuf, const PacketContext& context,
-                  const DestinationCache::Entry& entry) {
+                  const DestinationCache::Entry& entry, bool clamps_mss) {
   const uint8_t* ip = DataOf(mbuf);
   const uint8_t ttl = context.family == 4 ? ip[8] : ip[7];
   const uint8_t* source = SourceAt(mbuf, context.family);
@@ -40,7 +40,7 @@ bool OnlyPassesOn(const Worker& worker, rte_mbuf* mbuf, const PacketContext& con
   if (IsLinkLocal(source, context.family) || worker.local->Holds(source, context.family)) {
     return false;
   }
-  return !worker.tables->spd->clamps_mss() || !IsTcpSyn(mbuf, context);
+  return !clamps_mss || !IsTcpSyn(mbuf, context);
 }
 
 bool IsKnown(const Worker& worker, const DestinationCache::Entry& entry, rte_mbuf* mbuf,
@@ -82,6 +82,7 @@ void SendProtected(Worker& worker, Burst burst) {
 void SendInner(Worker& worker, Burst burst, PacketList& rest) {
   StageTimer timer(worker.esp.stages, Stage::kTransmit);
   const bool simple = worker.tables != nullptr && !worker.tables->spd->has_optional();
+  const bool clamps_mss = simple && worker.tables->spd->clamps_mss();
   bool in_order = true;
   for (rte_mbuf* mbuf : burst) {
     PacketContext& context = ContextOf(mbuf);
@@ -93,7 +94,7 @@ void SendInner(Worker& worker, Burst burst, PacketList& rest) {
         worker.destinations->At(DestinationAt(mbuf, context.family), context.family);
     if (!IsKnown(worker, entry, mbuf, context.family)) {
       rest.Add(mbuf);
-    } else if (!OnlyPassesOn(worker, mbuf, context, entry)) {
+    } else if (!OnlyPassesOn(worker, mbuf, context, entry, clamps_mss)) {
       in_order = false;
       rest.Add(mbuf);
     } else {

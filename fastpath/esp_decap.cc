@@ -188,7 +188,7 @@ DropReason CheckTransported(const InboundSa& sa, rte_mbuf* mbuf, bool udp) {
 }
 DropReason Unwrap(const InboundSa& sa, rte_mbuf* mbuf) {
   const size_t front = EspOffset(ContextOf(mbuf)) + kEspHeaderBytes + sa.layout.iv_bytes;
-  if (!sa.layout.transport && UnwrapPlain(sa, mbuf, front)) [[likely]]
+  if (sa.plain && UnwrapPlain(sa, mbuf, front)) [[likely]]
     return DropReason::kNone;
   return UnwrapSlowly(sa, mbuf, front);
 }
@@ -220,7 +220,8 @@ bool CameFromElsewhere(const InboundSa& sa, rte_mbuf* mbuf) {
   sa.move_quiet_until = worker.now_tsc + worker.move_quiet_tsc;
 }
 
-DropReason FinishEsp(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
+[[gnu::always_inline]] inline DropReason FinishEsp(EspWorker& worker, InboundSa& sa,
+                                                   rte_mbuf* mbuf) {
   PacketContext& context = ContextOf(mbuf);
   if (context.reason != DropReason::kNone) return context.reason;
   bool newest = true;
@@ -239,27 +240,44 @@ DropReason FinishEsp(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf) {
   return CheckLife(worker, sa, mbuf->data_len);
 }
 
-// A packet that the backend has finished with.
-[[gnu::always_inline]] inline void FinishOne(EspWorker& worker, rte_mbuf* mbuf, PacketList& passed,
-                                             PacketList& dropped) {
+// What came out of an SA goes on as a packet that was received. `may_nest`: it may hold ESP or AH
+// for us (RFC 4301, 4.3: of tunnels, what came out of AH's).
+[[gnu::always_inline]] inline void Pass(InboundSa& sa, rte_mbuf* mbuf, bool may_nest,
+                                        bool learns_flow, PacketList& passed) {
   PacketContext& context = ContextOf(mbuf);
-  InboundSa& sa = *context.inbound_sa;
-  const bool ah = sa.protocol == IpsecProtocol::kAh;
-  if (!ah) RestoreHeaders(sa.layout, mbuf);
-  const DropReason reason = ah ? FinishAh(worker, sa, mbuf) : FinishEsp(worker, sa, mbuf);
-  context.inbound_sa = nullptr;
-  if (reason != DropReason::kNone) [[unlikely]]
-    return DropOf(sa, mbuf, reason, dropped);
   sa.packets.Add(1);
   sa.bytes.Add(mbuf->data_len);
+  context.inbound_sa = nullptr;
   context.kind = PacketKind::kTransit;
   context.decapsulated = true;
   ++context.layers;
-  // RFC 4301, 4.3: of tunnels, those that AH makes.
-  context.may_nest = ah || sa.layout.transport;
-  context.learns_flow = sa.layout.transport && sa.layout.udp_encapsulation;
+  context.may_nest = may_nest;
+  context.learns_flow = learns_flow;
   context.peer = sa.peer;
   passed.Add(mbuf);
+}
+
+// Of AH, of transport mode, or with an SPI that the job moved.
+[[gnu::noinline]] void FinishOther(EspWorker& worker, InboundSa& sa, rte_mbuf* mbuf,
+                                   PacketList& passed, PacketList& dropped) {
+  const bool ah = sa.protocol == IpsecProtocol::kAh;
+  if (!ah) RestoreHeaders(sa.layout, mbuf);
+  const DropReason reason = ah ? FinishAh(worker, sa, mbuf) : FinishEsp(worker, sa, mbuf);
+  if (reason != DropReason::kNone) return DropOf(sa, mbuf, reason, dropped);
+  const bool transport = sa.layout.transport;
+  Pass(sa, mbuf, ah || transport, transport && sa.layout.udp_encapsulation, passed);
+}
+
+// A packet that the backend has finished with.
+[[gnu::always_inline]] inline void FinishOne(EspWorker& worker, rte_mbuf* mbuf, PacketList& passed,
+                                             PacketList& dropped) {
+  InboundSa& sa = *ContextOf(mbuf).inbound_sa;
+  if (!sa.plain) [[unlikely]]
+    return FinishOther(worker, sa, mbuf, passed, dropped);
+  const DropReason reason = FinishEsp(worker, sa, mbuf);
+  if (reason != DropReason::kNone) [[unlikely]]
+    return DropOf(sa, mbuf, reason, dropped);
+  Pass(sa, mbuf, /*may_nest=*/false, /*learns_flow=*/false, passed);
 }
 
 }  // namespace
@@ -324,7 +342,17 @@ void SubmitDecrypt(EspWorker& worker, std::span<const CryptoJob> jobs, PacketLis
     worker.crypto->Submit(worker.id, CryptoDirection::kDecrypt, jobs);
   }
   if (worker.crypto->is_synchronous()) {
-    for (const CryptoJob& job : jobs) FinishOne(worker, job.mbuf, passed, dropped);
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      // Payload has come and gone since these were looked at.
+      if (i + 2 < jobs.size()) {
+        const InboundSa* sa = ContextOf(jobs[i + 2].mbuf).inbound_sa;
+        if (jobs[i + 2].session.handle != jobs[i].session.handle) {
+          rte_prefetch0(sa);
+          rte_prefetch0(&sa->window);
+        }
+      }
+      FinishOne(worker, jobs[i].mbuf, passed, dropped);
+    }
     return;
   }
   for (const CryptoJob& job : jobs) {

@@ -12,6 +12,7 @@
 #include "common/secret.h"
 #include "common/status_macros.h"
 #include "fastpath/checksum.h"
+#include "fastpath/esp_crypto.h"
 #include "fastpath/random_bytes.h"
 
 namespace sekisho::fastpath {
@@ -216,6 +217,7 @@ absl::Status InboundSad::Write(SlotId slot, const InboundSaParameters& parameter
   sa.selectors = record.selectors.get();
   std::memcpy(sa.local_address, local.bytes().data(), local.bytes().size());
   sa.protocol = parameters.protocol;
+  sa.plain = sa.protocol == IpsecProtocol::kEsp && !sa.layout.transport && !DisplacesSpi(sa.layout);
   sa.anti_replay = parameters.anti_replay;
   sa.typed_spi = parameters.typed_spi;
   sa.life_over = false;

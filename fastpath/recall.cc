@@ -106,11 +106,10 @@ size_t IpBytes(const uint8_t* ip) {
 
 // A packet that the SA takes as it is, with nothing to be cut, clamped or said to anybody.
 template <typename Flow>
-bool GoesAsItIs(const Worker& worker, const OutboundSa& sa, const Decision& decision,
-                const Flow& flow, const uint8_t* ip) {
-  if (sa.adjacency.epoch != worker.esp.adjacency_epoch) return false;
+bool GoesAsItIs(uint32_t adjacency_epoch, const Spd& spd, const OutboundSa& sa,
+                const Decision& decision, const Flow& flow, const uint8_t* ip) {
+  if (sa.adjacency.epoch != adjacency_epoch) return false;
   if (EncapsulatedSize(sa, IpBytes<Flow>(ip)) > sa.adjacency.whole_max) return false;
-  const Spd& spd = *worker.tables->spd;
   if (!spd.clamps_mss() || flow.protocol != IPPROTO_TCP) [[likely]]
     return true;
   return spd.handling(decision.policy).tcp_mss_max == 0 ||
@@ -119,7 +118,7 @@ bool GoesAsItIs(const Worker& worker, const OutboundSa& sa, const Decision& deci
 
 // What parse.cc, forward.cc and protect.cc leave behind.
 template <typename Flow>
-void Describe(const Worker& worker, rte_mbuf* mbuf, const Flow& flow, const Decision& decision,
+void Describe(rte_mbuf* mbuf, const Flow& flow, const Decision& decision, const Handling& handling,
               OutboundSa& sa) {
   uint8_t* ip = DataOf(mbuf) + kEthernetHeaderBytes;
   const size_t bytes = IpBytes<Flow>(ip);
@@ -134,7 +133,7 @@ void Describe(const Worker& worker, rte_mbuf* mbuf, const Flow& flow, const Deci
   context.protocol = flow.protocol;
   context.l4_offset = kHeaderBytes<Flow>;
   context.policy = decision.policy;
-  context.handling = worker.tables->spd->handling(decision.policy);
+  context.handling = handling;
   context.outbound_sa = &sa;
 }
 
@@ -147,6 +146,9 @@ void RecallFamily(Worker& worker, const DecisionCache<Flow>& cache, Candidates<F
     decisions[i] = cache.Find(candidates.flows[i], candidates.hashes[i]);
     if (decisions[i] != nullptr) PrefetchSa(worker.esp.outbound->At(decisions[i]->sa_slot));
   }
+  const Spd& spd = *worker.tables->spd;
+  CounterArray& hits = worker.tables->hits[static_cast<size_t>(worker.id)];
+  const uint32_t adjacency_epoch = worker.esp.adjacency_epoch;
   bool in_order = true;
   for (size_t i = 0; i < count; ++i) {
     rte_mbuf* mbuf = candidates.mbufs[i];
@@ -159,12 +161,12 @@ void RecallFamily(Worker& worker, const DecisionCache<Flow>& cache, Candidates<F
     const uint8_t* ip = DataOf(mbuf) + kEthernetHeaderBytes;
     if (sa.version.load(std::memory_order_acquire) != decision->version) {
       rest.Add(mbuf);
-    } else if (!GoesAsItIs(worker, sa, *decision, candidates.flows[i], ip)) {
+    } else if (!GoesAsItIs(adjacency_epoch, spd, sa, *decision, candidates.flows[i], ip)) {
       in_order = false;
       rest.Add(mbuf);
     } else {
-      worker.tables->hits[static_cast<size_t>(worker.id)][decision->policy].Add(1);
-      Describe(worker, mbuf, candidates.flows[i], *decision, sa);
+      hits[decision->policy].Add(1);
+      Describe(mbuf, candidates.flows[i], *decision, spd.handling(decision->policy), sa);
       known.Add(mbuf);
     }
   }

@@ -68,7 +68,6 @@ ShortCutVerdict Recognise(Worker& worker, const WorkerPort& in, PortId port, rte
   if (place.esp == 0) return ShortCutVerdict::kOther;
   const auto spi = LoadRaw<Be32>(ip + place.esp);
   InboundSad& sad = *worker.esp.inbound;
-  if (sad.has_typed()) return ShortCutVerdict::kUnclear;
   // Another worker's; or to be dropped.
   if (!sad.IsOwn(spi) || IsDubiousSource(*worker.local, ip, header.family)) {
     return ShortCutVerdict::kOther;
@@ -97,7 +96,8 @@ ShortCutVerdict Recognise(Worker& worker, const WorkerPort& in, PortId port, rte
 void RecogniseEsp(Worker& worker, PortId port, Burst frames, PacketList& esp, PacketList& rest) {
   StageTimer timer(worker.esp.stages, Stage::kParse);
   const WorkerPort& in = PortAt(worker, port);
-  bool clear = true;
+  // What a typed SPI says of its worker only a look-up knows.
+  bool clear = !worker.esp.inbound->has_typed();
   for (size_t i = 0; i < frames.size(); ++i) {
     if (i + 4 < frames.size()) rte_prefetch0(DataOf(frames[i + 4]));
     const ShortCutVerdict verdict =

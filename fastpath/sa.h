@@ -74,6 +74,7 @@ struct alignas(kCacheLine) InboundSa {
   CryptoSession session = {};
   uint8_t local_address[16] = {};  // outer destination; 4 bytes, then zeros, for IPv4
   uint32_t in_flight = 0;          // packets of it with the crypto backend; worker only
+  bool plain = false;              // ESP in tunnel mode, whose jobs move nothing (DisplacesSpi())
 
   alignas(kCacheLine) ReplayWindow window;  // moves; its bitmap follows this structure in the slot
   Counter packets, bytes;                   // worker writes, slow path reads
