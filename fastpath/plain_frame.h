@@ -8,11 +8,13 @@
 
 #include <rte_ether.h>
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 
 #include <cstdint>
 
 #include "common/byte_order.h"
 #include "fastpath/mbuf.h"
+#include "fastpath/packet_list.h"
 #include "fastpath/parse.h"
 #include "fastpath/plain_ip.h"
 #include "fastpath/worker.h"
@@ -28,6 +30,18 @@ enum class ShortCutVerdict : uint8_t {
   kOther,    // surely of no flow that takes it
   kUnclear,  // not understood
 };
+
+// Gives one frame after the other to `take`, until it does not understand one (or at once, unless
+// `clear`). What it did not take goes into `rest`.
+template <typename Take>
+void TakeInOrder(Burst frames, bool clear, PacketList& rest, Take take) {
+  for (size_t i = 0; i < frames.size(); ++i) {
+    if (i + 4 < frames.size()) rte_prefetch0(DataOf(frames[i + 4]));
+    const ShortCutVerdict verdict = clear ? take(frames[i]) : ShortCutVerdict::kUnclear;
+    if (verdict != ShortCutVerdict::kTaken) rest.Add(frames[i]);
+    clear = verdict != ShortCutVerdict::kUnclear;
+  }
+}
 
 // What the port says of it counts (fastpath/checksum_offload.h).
 inline bool HeaderChecksumHolds(const rte_mbuf* mbuf, const uint8_t* ip) {

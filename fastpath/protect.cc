@@ -1,7 +1,6 @@
 #include "fastpath/protect.h"
 
 #include <rte_ip.h>
-#include <rte_prefetch.h>
 
 #include "fastpath/adjacency.h"
 #include "fastpath/ah_encap.h"
@@ -21,12 +20,6 @@ namespace sekisho::fastpath {
 namespace {
 
 constexpr size_t kIpv6MtuMin = 1280;  // RFC 8200, 5: no sender need go below
-
-void PrefetchSa(const OutboundSa& sa) {
-  rte_prefetch0(&sa);
-  rte_prefetch0(&sa.outer_header);
-  rte_prefetch0(&sa.sequence_next);
-}
 
 // How a packet goes through an SA whose packets may have `mtu` bytes.
 enum class Fit : uint8_t {

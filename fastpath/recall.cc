@@ -16,9 +16,6 @@
 namespace sekisho::fastpath {
 namespace {
 
-constexpr uint8_t kTcpSyn = 2;
-constexpr size_t kTcpFlagsAt = 13;
-
 // The candidates of one burst and family.
 template <typename Flow>
 struct Candidates {
@@ -73,22 +70,10 @@ ShortCutVerdict Gather(const WorkerPort& in, PortId port, rte_mbuf* mbuf, Gather
 void GatherAll(Worker& worker, PortId port, Burst frames, Gathered& gathered, PacketList& others) {
   StageTimer timer(worker.esp.stages, Stage::kParse);
   const WorkerPort& in = PortAt(worker, port);
-  bool clear = true;
-  for (size_t i = 0; i < frames.size(); ++i) {
-    if (i + 4 < frames.size()) rte_prefetch0(DataOf(frames[i + 4]));
-    const ShortCutVerdict verdict =
-        clear ? Gather(in, port, frames[i], gathered) : ShortCutVerdict::kUnclear;
-    if (verdict != ShortCutVerdict::kTaken) others.Add(frames[i]);
-    clear = verdict != ShortCutVerdict::kUnclear;
-  }
+  TakeInOrder(frames, /*clear=*/true, others,
+              [&](rte_mbuf* mbuf) { return Gather(in, port, mbuf, gathered); });
   for (size_t i = 0; i < gathered.v4.count; ++i) worker.known4.Prefetch(gathered.v4.hashes[i]);
   for (size_t i = 0; i < gathered.v6.count; ++i) worker.known6.Prefetch(gathered.v6.hashes[i]);
-}
-
-// IPv4's outer header ends with the second line.
-void PrefetchSa(const OutboundSa& sa) {
-  rte_prefetch0(&sa);
-  rte_prefetch0(&sa.sequence_next);
 }
 
 template <typename Flow>
@@ -112,8 +97,7 @@ bool GoesAsItIs(uint32_t adjacency_epoch, const Spd& spd, const OutboundSa& sa,
   if (EncapsulatedSize(sa, IpBytes<Flow>(ip)) > sa.adjacency.whole_max) return false;
   if (!spd.clamps_mss() || flow.protocol != IPPROTO_TCP) [[likely]]
     return true;
-  return spd.handling(decision.policy).tcp_mss_max == 0 ||
-         (ip[kHeaderBytes<Flow> + kTcpFlagsAt] & kTcpSyn) == 0;
+  return spd.handling(decision.policy).tcp_mss_max == 0 || !HasSyn(ip + kHeaderBytes<Flow>);
 }
 
 // What parse.cc, forward.cc and protect.cc leave behind.

@@ -1,7 +1,6 @@
 #include "fastpath/recognise_esp.h"
 
 #include <netinet/in.h>
-#include <rte_prefetch.h>
 
 #include <cstring>
 
@@ -96,15 +95,13 @@ ShortCutVerdict Recognise(Worker& worker, const WorkerPort& in, PortId port, rte
 void RecogniseEsp(Worker& worker, PortId port, Burst frames, PacketList& esp, PacketList& rest) {
   StageTimer timer(worker.esp.stages, Stage::kParse);
   const WorkerPort& in = PortAt(worker, port);
-  // What a typed SPI says of its worker only a look-up knows.
-  bool clear = !worker.esp.inbound->has_typed();
-  for (size_t i = 0; i < frames.size(); ++i) {
-    if (i + 4 < frames.size()) rte_prefetch0(DataOf(frames[i + 4]));
-    const ShortCutVerdict verdict =
-        clear ? Recognise(worker, in, port, frames[i]) : ShortCutVerdict::kUnclear;
-    (verdict == ShortCutVerdict::kTaken ? esp : rest).Add(frames[i]);
-    clear = verdict != ShortCutVerdict::kUnclear;
-  }
+  // Of a typed SPI only a look-up knows whose it is.
+  const bool clear = !worker.esp.inbound->has_typed();
+  TakeInOrder(frames, clear, rest, [&](rte_mbuf* mbuf) {
+    const ShortCutVerdict verdict = Recognise(worker, in, port, mbuf);
+    if (verdict == ShortCutVerdict::kTaken) esp.Add(mbuf);
+    return verdict;
+  });
 }
 
 }  // namespace sekisho::fastpath

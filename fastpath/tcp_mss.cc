@@ -10,7 +10,6 @@ namespace sekisho::fastpath {
 namespace {
 
 constexpr size_t kTcpHeaderBytes = 20;
-constexpr uint8_t kSyn = 0x02;
 constexpr uint8_t kOptionEnd = 0, kOptionNone = 1, kOptionMss = 2;
 constexpr size_t kOptionMssBytes = 4;
 
@@ -39,7 +38,7 @@ void Replace(uint8_t* tcp, size_t at, uint16_t value) {
 bool IsTcpSyn(rte_mbuf* mbuf, const PacketContext& context) {
   return context.protocol == IPPROTO_TCP && !context.fragment &&
          mbuf->data_len >= context.l4_offset + kTcpHeaderBytes &&
-         (DataOf(mbuf)[context.l4_offset + 13] & kSyn) != 0;
+         HasSyn(DataOf(mbuf) + context.l4_offset);
 }
 
 void ClampMss(rte_mbuf* mbuf, const PacketContext& context, uint16_t mss_max) {

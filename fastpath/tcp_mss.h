@@ -6,6 +6,8 @@
 
 namespace sekisho::fastpath {
 
+// Is this TCP header one of a SYN? Requires: all 20 bytes may be read.
+inline bool HasSyn(const uint8_t* tcp) { return (tcp[13] & 0x02) != 0; }
 // Is it a SYN, of either direction? Requires: ParseIp() succeeded.
 bool IsTcpSyn(rte_mbuf* mbuf, const PacketContext& context);
 
