@@ -247,6 +247,18 @@ void WriteOperation(const CryptoJob& job) {
   }
 }
 
+// What the driver will read of a session, which no other packet may have touched for long, on the
+// way into the second cache: those of a whole burst do not fit into the first. How its key schedule
+// lies in there only the driver knows; small packets use little of one, and mostly of its start.
+void PrefetchSession(const CryptoJob& job, size_t session_bytes) {
+  constexpr uint32_t kSmall = 256;
+  constexpr size_t kStartBytes = 320;
+  const auto* from = static_cast<const uint8_t*>(job.session.handle);
+  const size_t bytes =
+      job.cipher_bytes < kSmall ? std::min(kStartBytes, session_bytes) : session_bytes;
+  for (size_t at = 0; at < bytes; at += 64) rte_prefetch1(from + at);
+}
+
 // rte_crypto_op ends in an array of no length, which compilers do not let us look behind.
 rte_mbuf* PacketOf(rte_crypto_op* op) { return reinterpret_cast<Operation*>(op)->sym.m_src; }
 
@@ -412,8 +424,12 @@ size_t CryptodevBackend::Submit(WorkerId worker, CryptoDirection direction,
   for (size_t device = 0; device < devices_.size(); ++device) {
     rte_crypto_op* operations[kBurstMax];
     uint16_t count = 0;
+    const void* last = nullptr;
     for (const CryptoJob& job : jobs) {
       if (job.session.device != device) continue;
+      // Of packets that come together many are of one SA.
+      if (job.session.handle != last) PrefetchSession(job, devices_[device].sessions->elt_size);
+      last = job.session.handle;
       WriteOperation(job);
       operations[count++] = &PrivateOf(job.mbuf).crypto.op;
     }
