@@ -384,7 +384,10 @@ MemoryNeed MemoryOf(const std::vector<Row>& rows, PortKind port) {
     return uint64_t{DecisionsOf(setup)} * (32 + 16) >> 20;
   };
   // Of a pair of SAs: two slots, two sessions, and a third of each at the far end.
-  constexpr uint64_t kEalBytesPerSa = 5600, kOtherBytesPerSa = 3200;
+  constexpr uint64_t kOtherBytesPerSa = 3200;
+  const auto eal_bytes_per_sa = [](const Setup& setup) {
+    return uint64_t{setup.backend == "ipsec-mb" ? 4400u : 5600u};  // a device's sessions are larger
+  };
   constexpr uint64_t kFixedMb = 256, kJumboMb = 160;
   MemoryNeed need;
   for (const Row& row : rows) {
@@ -392,7 +395,7 @@ MemoryNeed MemoryOf(const std::vector<Row>& rows, PortKind port) {
     uint64_t frame_bytes = FramesFor(row, port) * uint64_t{row.size.largest() + 192u};
     if (row.direction == Direction::kBoth) frame_bytes *= 2;
     need.eal_mb = std::max(need.eal_mb, kFixedMb + (row.setup.jumbo ? kJumboMb : 0) +
-                                            (slots * kEalBytesPerSa >> 20) +
+                                            (slots * eal_bytes_per_sa(row.setup) >> 20) +
                                             row.setup.workers * (16 + decision_mb(row.setup)));
     need.other_mb =
         std::max(need.other_mb, 64 + (slots * kOtherBytesPerSa >> 20) + (frame_bytes >> 20));
