@@ -293,10 +293,11 @@ void Obey(Worker& worker, const DownMessage& message) {
 }
 
 bool ObeyMessages(Worker& worker) {
-  if (rte_ring_empty(worker.down)) return false;
-  std::array<DownMessage, kDownBurstMax> messages;
-  const unsigned count = rte_ring_dequeue_burst_elem(worker.down, messages.data(),
-                                                     sizeof(DownMessage), kDownBurstMax, nullptr);
+  // Nearly always there is none: they are not constructed before there are.
+  alignas(DownMessage) std::array<std::byte, kDownBurstMax * sizeof(DownMessage)> room;
+  const auto* messages = reinterpret_cast<const DownMessage*>(room.data());
+  const unsigned count = rte_ring_dequeue_burst_elem(worker.down, room.data(), sizeof(DownMessage),
+                                                     kDownBurstMax, nullptr);
   for (unsigned i = 0; i < count; ++i) Obey(worker, messages[i]);
   return count > 0;
 }
