@@ -78,11 +78,12 @@ void MemoryPort::SendByDriver() {
 
 uint16_t MemoryPort::Nothing(void*, rte_mbuf**, uint16_t) { return 0; }
 
-void MemoryPort::Give(uint16_t queue, std::span<const Frame> frames) {
+void MemoryPort::Give(uint16_t queue, std::span<const Frame> frames, size_t warm_up) {
   Receiver& receiver = *receivers_[queue];
   SEKISHO_CHECK(Exhausted(queue));
   receiver.frames = frames.data() - receiver.next;
   receiver.first_tsc.store(0, std::memory_order_relaxed);
+  receiver.clock_from = receiver.next + warm_up;
   receiver.end.store(receiver.next + frames.size(), std::memory_order_release);
 }
 
@@ -100,7 +101,8 @@ uint16_t MemoryPort::Receive(void* queue, rte_mbuf** mbufs, uint16_t count) {
   const auto take = static_cast<uint16_t>(std::min<size_t>({left, count, kBurst}));
   if (rte_pktmbuf_alloc_bulk(receiver.pool, mbufs, take) != 0) [[unlikely]]
     return 0;
-  if (receiver.first_tsc.load(std::memory_order_relaxed) == 0) [[unlikely]]
+  if (receiver.next >= receiver.clock_from &&
+      receiver.first_tsc.load(std::memory_order_relaxed) == 0) [[unlikely]]
     receiver.first_tsc.store(rte_rdtsc(), std::memory_order_relaxed);
   const Frame* frame = receiver.frames + receiver.next;
   for (uint16_t i = 0; i < take; ++i, ++frame) {

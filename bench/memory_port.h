@@ -44,12 +44,13 @@ class MemoryPort {
   uint16_t device() const { return device_; }
   // These come in next; a queue that has given all its frames receives nothing more. Requires: it
   // has given all.
-  void Give(uint16_t queue, std::span<const Frame> frames);
+  // The clock of first_received_tsc() starts behind the first `warm_up` of them.
+  void Give(uint16_t queue, std::span<const Frame> frames, size_t warm_up = 0);
   bool Exhausted(uint16_t queue) const;
   // Frames sent since ResetSent(), by all queues.
   uint64_t sent() const;
-  // By one; when the last of them was, and when the first of those that were given last was
-  // received; 0: none was.
+  // By one; when the last of them was, and when the first of those that were given last, but for
+  // their warm-up, was received; 0: none was.
   uint64_t sent(uint16_t queue) const;
   uint64_t last_sent_tsc(uint16_t queue) const;
   uint64_t first_received_tsc(uint16_t queue) const;
@@ -63,6 +64,7 @@ class MemoryPort {
     rte_mempool* pool = nullptr;
     const Frame* frames = nullptr;
     size_t next = 0;              // its thread
+    size_t clock_from = 0;        // of `next`; as `end`
     std::atomic<size_t> end = 0;  // Give(): release; its thread: acquire
     std::atomic<size_t> given = 0;
     std::atomic<uint64_t> first_tsc = 0;  // 0: none yet

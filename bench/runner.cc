@@ -22,6 +22,9 @@ constexpr int kIdleRoundsMax = 10'000;
 constexpr useconds_t kPollMicroseconds = 200;
 constexpr uint64_t kSecondsMax = 10;
 
+// A worker that was asleep finds its caches cold, and perhaps itself on another core of the host.
+size_t WarmUpOf(std::span<const Frame> frames) { return frames.size() / 2 / kBurstMax * kBurstMax; }
+
 // One burst from one port to the other. What net_null swallows is freed by it.
 uint16_t Forward(uint16_t from, uint16_t to) {
   std::array<rte_mbuf*, kBurstMax> mbufs;
@@ -101,12 +104,13 @@ uint64_t Runner::Sent() const {
   return sent;
 }
 
-uint64_t Runner::Give(size_t part, size_t parts) {
+uint64_t Runner::Give(size_t part, size_t parts, bool warms_up) {
   uint64_t packets = 0;
   for (const Traffic& each : traffic_) {
     packets += each.PacketsIn(part, parts);
     for (uint16_t queue = 0; queue < each.queues(); ++queue) {
-      each.from().Give(queue, each.Part(queue, part, parts));
+      const std::span<const Frame> frames = each.Part(queue, part, parts);
+      each.from().Give(queue, frames, warms_up ? WarmUpOf(frames) : 0);
     }
   }
   return packets;
@@ -127,7 +131,7 @@ Timing Runner::RunHere(size_t part, size_t parts) {
   fastpath::FastPath& fast_path = gateway_.fast_path();
   Timing timing;
   if (port_ == PortKind::kMemory) {
-    timing.packets = Give(part, parts);
+    timing.packets = Give(part, parts, /*warms_up=*/false);
     StartStages(worker);
     const uint64_t start = rte_rdtsc_precise();
     while (fast_path.RunOnce()) {
@@ -157,7 +161,7 @@ Timing Runner::RunHere(size_t part, size_t parts) {
 Timing Runner::RunOnWorkers(size_t part, size_t parts) {
   Timing timing;
   const CpuShare share(CpuShare::Of::kProcess);
-  timing.packets = Give(part, parts);
+  timing.packets = Give(part, parts, /*warms_up=*/true);
   const uint64_t give_up = rte_rdtsc() + kSecondsMax * rte_get_tsc_hz();
   while (Sent() < timing.packets && rte_rdtsc() < give_up) {
     if (meanwhile_) {
@@ -174,7 +178,7 @@ Timing Runner::RunOnWorkers(size_t part, size_t parts) {
     for (const Traffic& each : traffic_) {
       first = std::min(first, each.from().first_received_tsc(worker));
       last = std::max(last, each.to().last_sent_tsc(worker));
-      sent += each.to().sent(worker);
+      sent += each.to().sent(worker) - WarmUpOf(each.Part(worker, part, parts));
     }
     if (first >= last) return timing;  // it had nothing: the books will say so
     packets_per_cycle += static_cast<double>(sent) / static_cast<double>(last - first);

@@ -73,7 +73,9 @@ class Runner {
   };
   Books ReadBooks() const;
   absl::Status CheckBooks(const Books& before, uint64_t packets) const;
-  uint64_t Give(size_t part, size_t parts);
+  // `warms_up`: the first half of each queue's packets are not for the clock. Returns how many are
+  // given.
+  uint64_t Give(size_t part, size_t parts, bool warms_up);
   void OpenSources();
   void CloseSources();
   Timing RunHere(size_t part, size_t parts);
