@@ -183,14 +183,10 @@ const char* ArchitectureOf(const IMB_MGR& manager) {
   }
 }
 
-}  // namespace
-
-void IpsecMbBackend::FreeManager::operator()(IMB_MGR* manager) const { free_mb_mgr(manager); }
-
-absl::StatusOr<IpsecMbBackend::ManagerPtr> IpsecMbBackend::MakeManager() {
-  ManagerPtr manager(alloc_mb_mgr(0));
+absl::StatusOr<IpsecMbManagerPtr> MakeManager(const IpsecMbLibrary& library) {
+  IpsecMbManagerPtr manager(library.alloc(0), {&library});
   if (manager == nullptr) return absl::ResourceExhaustedError("crypto: ipsec-mb: no memory");
-  init_mb_mgr_auto(manager.get(), nullptr);
+  library.init(manager.get(), nullptr);
   if (const int error = imb_get_errno(manager.get()); error != 0) {
     return absl::UnavailableError(
         absl::StrCat("crypto: ipsec-mb does not run here: ", imb_get_strerror(error)));
@@ -198,11 +194,14 @@ absl::StatusOr<IpsecMbBackend::ManagerPtr> IpsecMbBackend::MakeManager() {
   return manager;
 }
 
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<IpsecMbBackend>> IpsecMbBackend::Create(const Config& config) {
-  SEKISHO_ASSIGN_OR_RETURN(ManagerPtr manager, MakeManager());
+  static constexpr IpsecMbLibrary kShared;
+  SEKISHO_ASSIGN_OR_RETURN(IpsecMbManagerPtr manager, MakeManager(kShared));
   std::unique_ptr<IpsecMbBackend> backend(new IpsecMbBackend(std::move(manager)));
   for (uint32_t i = 0; i < config.workers; ++i) {
-    SEKISHO_ASSIGN_OR_RETURN(ManagerPtr own, MakeManager());
+    SEKISHO_ASSIGN_OR_RETURN(IpsecMbManagerPtr own, MakeManager(IpsecMbLibraryOf(i)));
     backend->managers_.push_back(std::move(own));
   }
   return backend;

@@ -5,7 +5,8 @@
 // CCM, ChaCha20-Poly1305, all HMACs) goes into one multi-buffer burst per Submit(), which is
 // flushed before it returns.
 //
-// Each worker has a manager of the library, which holds its lanes. Sessions are the library's
+// Each worker has a manager of the library, which holds its lanes, and the library for itself
+// (ipsec_mb_library.h). Sessions are the library's
 // expanded keys, in EAL memory (huge pages where there are any), wiped when freed.
 #pragma once
 
@@ -13,9 +14,8 @@
 #include <vector>
 
 #include "fastpath/crypto_backend.h"
+#include "fastpath/ipsec_mb_library.h"
 #include "fastpath/ipsec_mb_session.h"
-
-struct IMB_MGR;
 
 namespace sekisho::fastpath {
 
@@ -44,18 +44,12 @@ class IpsecMbBackend final : public CryptoBackend {
   uint64_t InFlight(WorkerId) const override { return 0; }
 
  private:
-  struct FreeManager {
-    void operator()(IMB_MGR* manager) const;
-  };
-  using ManagerPtr = std::unique_ptr<IMB_MGR, FreeManager>;
-
-  explicit IpsecMbBackend(ManagerPtr manager)
+  explicit IpsecMbBackend(IpsecMbManagerPtr manager)
       : CryptoBackend(/*synchronous=*/true), manager_(std::move(manager)) {}
-  static absl::StatusOr<ManagerPtr> MakeManager();
 
-  const ManagerPtr manager_;          // slow path: expands keys
-  IpsecMbSessions sessions_;          // slow path
-  std::vector<ManagerPtr> managers_;  // by worker
+  const IpsecMbManagerPtr manager_;          // slow path: expands keys
+  IpsecMbSessions sessions_;                 // slow path
+  std::vector<IpsecMbManagerPtr> managers_;  // by worker
 };
 
 }  // namespace sekisho::fastpath

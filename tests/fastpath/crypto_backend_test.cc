@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "fastpath/ipsec_mb_library.h"
 #include "fastpath/parse.h"
 #include "tests/fastpath/crypto_vectors.h"
 #include "tests/fastpath/esp_harness.h"
@@ -96,6 +97,25 @@ class VectorRun {
   Bytes encryption_key_, integrity_key_;
   EspLayout layout_;
 };
+
+// That a copy computes right, all other tests of the backend show: their worker has one.
+TEST(IpsecMbLibrary, IsEachWorkersOwn) {
+  const IpsecMbLibrary& first = IpsecMbLibraryOf(0);
+  const IpsecMbLibrary& second = IpsecMbLibraryOf(1);
+  if (first.shared) GTEST_SKIP() << "no copy can be loaded here, or under this sanitizer";
+  EXPECT_NE(first.alloc, &alloc_mb_mgr);
+  EXPECT_NE(first.alloc, second.alloc);
+  EXPECT_NE(first.init, second.init);
+  EXPECT_EQ(&IpsecMbLibraryOf(0), &first);
+  // Its calls are its own, too, not the original's.
+  const auto make = [](const IpsecMbLibrary& library) {
+    IpsecMbManagerPtr manager(library.alloc(0), {&library});
+    library.init(manager.get(), nullptr);
+    return manager;
+  };
+  EXPECT_NE(make(first)->gcm128_enc, make(second)->gcm128_enc);
+  EXPECT_NE(make(first)->gcm128_enc, make(IpsecMbLibrary())->gcm128_enc);
+}
 
 class CryptoBackendTest : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(, CryptoBackendTest, testing::ValuesIn(kBackends), TestName);
