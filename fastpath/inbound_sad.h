@@ -23,7 +23,7 @@
 
 namespace sekisho::fastpath {
 
-class InboundSad {
+class alignas(kCacheLine) InboundSad {
  public:
   // Slow path. Requires: `slots` a power of two up to kSlotsMax, `window_bits` as ReplayWindow's;
   // the backend outlives the SAD. The destructor requires a stopped worker; it frees all sessions.

@@ -202,7 +202,7 @@ absl::StatusOr<std::unique_ptr<IpsecMbBackend>> IpsecMbBackend::Create(const Con
   std::unique_ptr<IpsecMbBackend> backend(new IpsecMbBackend(std::move(manager)));
   for (uint32_t i = 0; i < config.workers; ++i) {
     SEKISHO_ASSIGN_OR_RETURN(IpsecMbManagerPtr own, MakeManager(IpsecMbLibraryOf(i)));
-    backend->managers_.push_back(std::move(own));
+    backend->workers_.push_back({std::move(own)});
   }
   return backend;
 }
@@ -235,7 +235,7 @@ void IpsecMbBackend::Prepare(std::span<const CryptoJob> jobs) const {
 
 size_t IpsecMbBackend::Submit(WorkerId worker, CryptoDirection direction,
                               std::span<const CryptoJob> jobs) {
-  IMB_MGR& manager = *managers_[static_cast<uint16_t>(worker)];
+  IMB_MGR& manager = *workers_[static_cast<uint16_t>(worker)].manager;
   const size_t count = jobs.size();
   const CryptoJob* batch[kBurstMax];
   size_t batched = 0;

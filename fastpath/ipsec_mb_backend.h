@@ -19,7 +19,7 @@
 
 namespace sekisho::fastpath {
 
-class IpsecMbBackend final : public CryptoBackend {
+class alignas(64) IpsecMbBackend final : public CryptoBackend {
  public:
   struct Config {
     uint32_t workers = 1;
@@ -47,9 +47,12 @@ class IpsecMbBackend final : public CryptoBackend {
   explicit IpsecMbBackend(IpsecMbManagerPtr manager)
       : CryptoBackend(/*synchronous=*/true), manager_(std::move(manager)) {}
 
-  const IpsecMbManagerPtr manager_;          // slow path: expands keys
-  IpsecMbSessions sessions_;                 // slow path
-  std::vector<IpsecMbManagerPtr> managers_;  // by worker
+  const IpsecMbManagerPtr manager_;  // slow path: expands keys
+  IpsecMbSessions sessions_;         // slow path
+  struct alignas(64) Worker {        // in a cache line that nobody writes
+    IpsecMbManagerPtr manager;
+  };
+  std::vector<Worker> workers_;
 };
 
 }  // namespace sekisho::fastpath

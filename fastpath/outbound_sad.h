@@ -38,7 +38,7 @@
 
 namespace sekisho::fastpath {
 
-class OutboundSad {
+class alignas(kCacheLine) OutboundSad {
  public:
   // SAs that one that is published looks at, at most, to change their versions.
   static constexpr int kSupersededMax = 64;

@@ -273,7 +273,12 @@ void ClassifyFamily(const rte_acl_ctx* acl, Burst burst) {
 
 void Spd::FreeAcl::operator()(rte_acl_ctx* acl) const { rte_acl_free(acl); }
 
-Spd::Spd(std::vector<Policy> policies) : policies_(std::move(policies)) {
+Spd::Spd(std::vector<Policy> policies)
+    : policies_(std::move(policies)),
+      handlings_((policies_.size() + kHandlingsPerLine - 1) / kHandlingsPerLine) {
+  for (size_t i = 0; i < policies_.size(); ++i) {
+    handlings_[i / kHandlingsPerLine].of[i % kHandlingsPerLine] = policies_[i].handling;
+  }
   for (const Policy& policy : policies_) {
     actions_.push_back(policy.action);
     optional_.push_back(policy.action == PolicyAction::kProtect && policy.optional);

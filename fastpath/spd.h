@@ -25,7 +25,7 @@ namespace sekisho::fastpath {
 
 inline constexpr uint32_t kNoPolicy = UINT32_MAX;
 
-class Spd {
+class alignas(64) Spd {
  public:
   // A policy becomes one rule per pair of selectors and pair of prefixes that those split into.
   static constexpr size_t kRulesMax = 1 << 20;  // in one trie
@@ -48,13 +48,22 @@ class Spd {
   // Policy::optional; false for kNoPolicy.
   bool is_optional(uint32_t policy) const { return policy != kNoPolicy && optional_[policy]; }
   bool has_optional() const { return has_optional_; }
-  const Handling& handling(uint32_t policy) const { return policies_[policy].handling; }
+  const Handling& handling(uint32_t policy) const {
+    return handlings_[policy / kHandlingsPerLine].of[policy % kHandlingsPerLine];
+  }
   // Does any policy clamp the TCP MSS?
   bool clamps_mss() const { return clamps_mss_; }
   const std::vector<Policy>& policies() const { return policies_; }
   size_t lists() const { return lists_.size(); }  // that ports have, counted once where equal
 
  private:
+  // Read with every packet, so nothing else may be in their cache lines.
+  static constexpr size_t kHandlingsPerLine = 8;
+  struct alignas(64) HandlingLine {
+    std::array<Handling, kHandlingsPerLine> of;
+  };
+  static_assert(sizeof(HandlingLine) == 64);
+
   struct FreeAcl {
     void operator()(rte_acl_ctx* acl) const;
   };
@@ -80,6 +89,7 @@ class Spd {
   bool clamps_mss_ = false;
   std::vector<List> lists_;
   std::array<uint8_t, kPortsNamed + 1> list_of_port_ = {};
+  std::vector<HandlingLine> handlings_;  // of policies_
 };
 
 }  // namespace sekisho::fastpath

@@ -15,7 +15,7 @@
 
 namespace sekisho::fastpath {
 
-struct Tables {
+struct alignas(64) Tables {
   uint64_t generation = 0;   // counted from 1, never the same twice
   std::unique_ptr<Spd> spd;  // never null
   RouteTable routes;

@@ -111,7 +111,8 @@ struct WorkerCounters {
   std::array<std::array<Counter, kDropReasons>, kPortsMax + 1> drops;  // by port in, then reason
 };
 
-struct Worker {
+// Aligned, as what the slow path allocates beside it would else share its first cache line.
+struct alignas(64) Worker {
   Worker() = default;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
