@@ -137,34 +137,17 @@ class JobLimit final : public LimitOf {
   void Fill(Buffer& from, uint32_t bytes, IMB_JOB& out) const {
     const auto& job = session<IpsecMbJobSession>();
     uint8_t* const icv = from.payload() + bytes;
-    out.enc_keys = job.keys_of_job;
-    out.dec_keys = job.keys_of_job;
-    out.key_len_in_bytes = job.key_bytes;
+    FillFromSession(job, from.aad, out);
     out.src = from.esp.data();
     out.dst = from.payload();
     out.cipher_start_src_offset_in_bytes = kEspHeaderBytes + from.iv_bytes;
     out.msg_len_to_cipher_in_bytes = bytes;
     out.iv = from.nonce;
-    out.iv_len_in_bytes = job.iv_bytes;
     out.auth_tag_output = icv;
-    out.auth_tag_output_len_in_bytes = job.icv_bytes;
-    out.cipher_mode = job.cipher;
-    out.cipher_direction = job.direction;
-    out.hash_alg = job.hash;
-    out.chain_order = job.order;
     out.hash_start_src_offset_in_bytes = 0;
     out.msg_len_to_hash_in_bytes = static_cast<uint64_t>(icv - from.esp.data());
-    if (job.cipher == IMB_CIPHER_CCM) {
-      out.u.CCM.aad = from.aad;
-      out.u.CCM.aad_len_in_bytes = job.aad_bytes;
-    } else if (job.cipher == IMB_CIPHER_CHACHA20_POLY1305) {
-      out.u.CHACHA20_POLY1305.aad = from.aad;
-      out.u.CHACHA20_POLY1305.aad_len_in_bytes = job.aad_bytes;
-    } else {
-      out.u.HMAC._hashed_auth_key_xor_ipad = job.hmac_inner;
-      out.u.HMAC._hashed_auth_key_xor_opad = job.hmac_outer;
-      return;
-    }
+    const bool aead = job.cipher == IMB_CIPHER_CCM || job.cipher == IMB_CIPHER_CHACHA20_POLY1305;
+    if (!aead) return;
     out.hash_start_src_offset_in_bytes = out.cipher_start_src_offset_in_bytes;
     out.msg_len_to_hash_in_bytes = bytes;
   }

@@ -63,7 +63,6 @@ absl::Status Peer::EncryptBurst(std::span<const PacketSpec> packets, rte_mbuf* c
   }
   fastpath::PacketList passed, dropped;
   fastpath::EspEncapSubmit(worker_, {mbufs, packets.size()}, passed, dropped);
-  fastpath::EspEncapFinish(worker_, passed, dropped);
   if (dropped.empty() && passed.size() == packets.size()) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("peer: ", dropped.size(), " packets not encrypted"));
 }

@@ -15,15 +15,18 @@ constexpr size_t kChunkBytes = size_t{128} * 1024;
 
 }  // namespace
 
+size_t EalSlab::objects_per_chunk() const {
+  return std::max<size_t>(1, kChunkBytes / object_bytes_);
+}
+
 EalSlab::~EalSlab() {
-  const size_t each = std::max<size_t>(1, kChunkBytes / object_bytes_);
-  SEKISHO_CHECK(free_.size() == chunks_.size() * each);
+  SEKISHO_CHECK(free_.size() == chunks_.size() * objects_per_chunk());
   for (void* chunk : chunks_) rte_free(chunk);
 }
 
 void* EalSlab::Take() {
   if (free_.empty()) {
-    const size_t each = std::max<size_t>(1, kChunkBytes / object_bytes_);
+    const size_t each = objects_per_chunk();
     void* chunk = rte_zmalloc("slab", each * object_bytes_, static_cast<unsigned>(alignment_));
     if (chunk == nullptr) return nullptr;
     chunks_.push_back(chunk);

@@ -18,13 +18,14 @@ class EalSlab {
   EalSlab(const EalSlab&) = delete;
   EalSlab& operator=(const EalSlab&) = delete;
 
-  size_t object_bytes() const { return object_bytes_; }
   // Zeros; nullptr without EAL memory.
   void* Take();
   // Wipes it, and keeps its memory for the next.
   void Give(void* object);
 
  private:
+  size_t objects_per_chunk() const;
+
   const size_t object_bytes_, alignment_;
   std::vector<void*> chunks_;
   std::vector<void*> free_;

@@ -336,11 +336,7 @@ void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketLi
 void SubmitDecrypt(EspWorker& worker, std::span<const CryptoJob> jobs, PacketList& passed,
                    PacketList& dropped) {
   if (jobs.empty()) return;
-  if (jobs.size() < CryptoBackend::kPreparedMax) worker.crypto->Prepare(jobs);
-  {
-    StageTimer timer(worker.stages, Stage::kCrypto);
-    worker.crypto->Submit(worker.id, CryptoDirection::kDecrypt, jobs);
-  }
+  SubmitTo(worker, CryptoDirection::kDecrypt, jobs);
   if (worker.crypto->is_synchronous()) {
     for (size_t i = 0; i < jobs.size(); ++i) {
       // Payload has come and gone since these were looked at.

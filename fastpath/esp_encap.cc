@@ -172,11 +172,7 @@ void EspEncapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketLi
 void SubmitEncrypt(EspWorker& worker, std::span<const CryptoJob> jobs, PacketList& passed,
                    PacketList& dropped) {
   if (jobs.empty()) return;
-  if (jobs.size() < CryptoBackend::kPreparedMax) worker.crypto->Prepare(jobs);
-  {
-    StageTimer timer(worker.stages, Stage::kCrypto);
-    worker.crypto->Submit(worker.id, CryptoDirection::kEncrypt, jobs);
-  }
+  SubmitTo(worker, CryptoDirection::kEncrypt, jobs);
   if (worker.crypto->is_synchronous()) {
     PacketList nested;
     for (const CryptoJob& job : jobs) FinishOne(worker, job.mbuf, nested, passed, dropped);

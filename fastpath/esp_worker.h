@@ -49,6 +49,14 @@ struct EspWorker {
   UpEvents up;  // emptied by the worker into its up ring once per round
 };
 
+// CryptoBackend::Submit(), of jobs of which the first were prepared where there are many.
+inline void SubmitTo(EspWorker& worker, CryptoDirection direction,
+                     std::span<const CryptoJob> jobs) {
+  if (jobs.size() < CryptoBackend::kPreparedMax) worker.crypto->Prepare(jobs);
+  StageTimer timer(worker.stages, Stage::kCrypto);
+  worker.crypto->Submit(worker.id, direction, jobs);
+}
+
 // Packets that the crypto backend has finished with: CryptoBackend::Collect().
 inline size_t CollectFrom(EspWorker& worker, CryptoDirection direction,
                           std::span<rte_mbuf*> mbufs) {

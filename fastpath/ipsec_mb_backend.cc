@@ -75,36 +75,19 @@ void FillJob(const CryptoJob& job, uint8_t* tag, IMB_JOB& out) {
   PacketPrivate& priv = PrivateOf(job.mbuf);
   uint8_t* data = DataOf(job.mbuf);
   const bool ciphers = job.kind != CryptoKind::kIntegrity;
-  out.enc_keys = session.keys_of_job;
-  out.dec_keys = session.keys_of_job;
-  out.key_len_in_bytes = session.key_bytes;
+  FillFromSession(session, priv.aad, out);
   out.src = data;
   out.dst = data + job.cipher_offset;
   out.cipher_start_src_offset_in_bytes = job.cipher_offset;
   out.msg_len_to_cipher_in_bytes = ciphers ? job.cipher_bytes : 0;
   out.iv = priv.iv;
-  out.iv_len_in_bytes = session.iv_bytes;
   out.auth_tag_output = tag;
-  out.auth_tag_output_len_in_bytes = session.icv_bytes;
-  out.cipher_mode = session.cipher;
-  out.cipher_direction = session.direction;
-  out.hash_alg = session.hash;
-  out.chain_order = session.order;
   if (job.kind == CryptoKind::kAead) {
     out.hash_start_src_offset_in_bytes = job.cipher_offset;
     out.msg_len_to_hash_in_bytes = job.cipher_bytes;
-    if (session.cipher == IMB_CIPHER_CCM) {
-      out.u.CCM.aad = priv.aad;
-      out.u.CCM.aad_len_in_bytes = session.aad_bytes;
-    } else {
-      out.u.CHACHA20_POLY1305.aad = priv.aad;
-      out.u.CHACHA20_POLY1305.aad_len_in_bytes = session.aad_bytes;
-    }
   } else {
     out.hash_start_src_offset_in_bytes = job.auth_offset;
     out.msg_len_to_hash_in_bytes = job.auth_bytes;
-    out.u.HMAC._hashed_auth_key_xor_ipad = session.hmac_inner;
-    out.u.HMAC._hashed_auth_key_xor_opad = session.hmac_outer;
   }
 }
 

@@ -57,6 +57,29 @@ struct alignas(64) IpsecMbJobSession {
 };
 static_assert(sizeof(IpsecMbJobSession) == 7 * 64);
 
+// What a session says of each of its jobs. `aad`: of the packet, for AEADs.
+inline void FillFromSession(const IpsecMbJobSession& session, const uint8_t* aad, IMB_JOB& job) {
+  job.enc_keys = session.keys_of_job;
+  job.dec_keys = session.keys_of_job;
+  job.key_len_in_bytes = session.key_bytes;
+  job.iv_len_in_bytes = session.iv_bytes;
+  job.auth_tag_output_len_in_bytes = session.icv_bytes;
+  job.cipher_mode = session.cipher;
+  job.cipher_direction = session.direction;
+  job.hash_alg = session.hash;
+  job.chain_order = session.order;
+  if (session.cipher == IMB_CIPHER_CCM) {
+    job.u.CCM.aad = aad;
+    job.u.CCM.aad_len_in_bytes = session.aad_bytes;
+  } else if (session.cipher == IMB_CIPHER_CHACHA20_POLY1305) {
+    job.u.CHACHA20_POLY1305.aad = aad;
+    job.u.CHACHA20_POLY1305.aad_len_in_bytes = session.aad_bytes;
+  } else {
+    job.u.HMAC._hashed_auth_key_xor_ipad = session.hmac_inner;
+    job.u.HMAC._hashed_auth_key_xor_opad = session.hmac_outer;
+  }
+}
+
 // Does the library have this suite?
 bool IpsecMbHas(const IpsecSuite& suite);
 
