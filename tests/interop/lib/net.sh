@@ -46,8 +46,11 @@ default_routes() { # ROLE IPV4 IPV6
 
 forwarding() { in_ns "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; }
 
-switch() { # ROLE NAME
-  ip_ns "$1" link add "$2" type bridge forward_delay 0
+# switch ROLE NAME: a bridge, which is the role's own interface on that network, too. Its MAC address is
+# a fixed one. Without, it takes the lowest of its ports' and changes when another port joins, such as
+# the guest's: then what its neighbours know is wrong, for as long as half a minute or for good.
+switch() {
+  ip_ns "$1" link add "$2" address 02:73:6b:ff:01:01 type bridge forward_delay 0
   ip_ns "$1" link set "$2" up
 }
 
