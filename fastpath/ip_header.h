@@ -39,9 +39,10 @@ inline void CountDownTtl(uint8_t* header, uint8_t family) {
     return;
   }
   --header[8];
-  // RFC 1141: the checksum grows by what the header lost.
-  const uint32_t sum = LoadBigEndian<uint16_t>(header + 10) + uint32_t{0x0100};
-  StoreBigEndian<uint16_t>(header + 10, static_cast<uint16_t>(sum + (sum >> 16)));
+  // RFC 1624, equation 3, where the new word is the old one less 0x0100. To add that to the
+  // checksum instead would make 0xffff where the sum of a whole header makes 0.
+  const uint32_t sum = static_cast<uint16_t>(~LoadBigEndian<uint16_t>(header + 10)) + 0xfeffu;
+  StoreBigEndian<uint16_t>(header + 10, static_cast<uint16_t>(~(sum + (sum >> 16))));
 }
 
 // Writes IpHeaderBytes() bytes, without options, DF clear, with the checksum of IPv4.
