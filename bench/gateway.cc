@@ -149,6 +149,13 @@ absl::Status Gateway::InstallSas(const Workload& workload) {
     if (sa % kAtOnce == 0) Settle();
   }
   Settle();
+  inbound_sas_.resize(workload.setup().workers);
+  for (const Spi spi : inbound_spis_) {
+    fastpath::Worker& worker = fast_path_->worker(spi.worker());
+    fastpath::InboundSa* sa = worker.esp.inbound->Find(Be32::FromHost(spi.value));
+    SEKISHO_CHECK(sa != nullptr);
+    inbound_sas_[static_cast<size_t>(spi.worker())].push_back(sa);
+  }
   return absl::OkStatus();
 }
 
@@ -169,13 +176,12 @@ std::vector<int> Gateway::PortNodes() const {
 
 rte_mempool* Gateway::pool() { return fast_path_->worker(WorkerId{0}).packets; }
 
+void Gateway::ResetReplayWindows(WorkerId worker) {
+  for (fastpath::InboundSa* sa : inbound_sas_[static_cast<size_t>(worker)]) sa->window.Reset();
+}
+
 void Gateway::ResetReplayWindows() {
-  for (const Spi spi : inbound_spis_) {
-    fastpath::Worker& worker = fast_path_->worker(spi.worker());
-    fastpath::InboundSa* sa = worker.esp.inbound->Find(Be32::FromHost(spi.value));
-    SEKISHO_CHECK(sa != nullptr);
-    sa->window.Reset();
-  }
+  for (uint8_t i = 0; i < inbound_sas_.size(); ++i) ResetReplayWindows(WorkerId{i});
 }
 
 }  // namespace sekisho::bench

@@ -11,6 +11,7 @@
 #include "bench/memory_port.h"
 #include "bench/workload.h"
 #include "fastpath/fast_path.h"
+#include "fastpath/sa.h"
 
 namespace sekisho::bench {
 
@@ -40,8 +41,10 @@ class Gateway {
   const std::vector<Spi>& inbound_spis() const { return inbound_spis_; }  // by SA
   WorkerId OwnerOf(uint32_t sa) const { return inbound_spis_[sa].worker(); }
 
-  // As if no packet had come: the same may come again. Requires: no worker is running.
+  // As if no packet had come: the same may come again. Requires: no worker is running; or, of one
+  // worker's SAs, to be that worker, with no packet in flight.
   void ResetReplayWindows();
+  void ResetReplayWindows(WorkerId worker);
   // Handled and forgotten, so that the up rings have room.
   void EmptyUpRings();
   std::vector<int> PortNodes() const;  // NUMA; -1: unknown
@@ -61,6 +64,7 @@ class Gateway {
   std::unique_ptr<MemoryPort> outside_, inside_;
   MacAddress outside_mac_ = {}, inside_mac_ = {};
   std::vector<Spi> inbound_spis_;
+  std::vector<std::vector<fastpath::InboundSa*>> inbound_sas_;  // by worker
 };
 
 }  // namespace sekisho::bench

@@ -14,6 +14,8 @@ namespace sekisho::bench {
 namespace {
 
 constexpr uint16_t kBurst = 64;
+// Rounds in which a worker with nothing to receive gets back all that crypto devices have of it.
+constexpr uint32_t kPollsBetween = 64;
 
 // As a driver does that was promised buffers of one pool with one reference each: their second line
 // is not touched. Others are freed the long way.
@@ -78,13 +80,13 @@ void MemoryPort::SendByDriver() {
 
 uint16_t MemoryPort::Nothing(void*, rte_mbuf**, uint16_t) { return 0; }
 
-void MemoryPort::Give(uint16_t queue, std::span<const Frame> frames, size_t warm_up) {
+void MemoryPort::Give(uint16_t queue, Feed feed) {
   Receiver& receiver = *receivers_[queue];
   SEKISHO_CHECK(Exhausted(queue));
-  receiver.frames = frames.data() - receiver.next;
-  receiver.first_tsc.store(0, std::memory_order_relaxed);
-  receiver.clock_from = receiver.next + warm_up;
-  receiver.end.store(receiver.next + frames.size(), std::memory_order_release);
+  receiver.feed_begin = receiver.end.load(std::memory_order_relaxed);
+  const size_t end = receiver.feed_begin + feed.passes * feed.frames.size();
+  receiver.feed = std::move(feed);
+  receiver.end.store(end, std::memory_order_release);
 }
 
 bool MemoryPort::Exhausted(uint16_t queue) const {
@@ -93,17 +95,29 @@ bool MemoryPort::Exhausted(uint16_t queue) const {
          receiver.end.load(std::memory_order_relaxed);
 }
 
+// False: there is nothing to receive, now or at all.
+bool MemoryPort::BeginPass(Receiver& receiver) {
+  const size_t end = receiver.end.load(std::memory_order_acquire);
+  if (receiver.next == end) return false;
+  if (receiver.next != receiver.feed_begin && receiver.feed.between) {
+    if (receiver.polls_to_wait == 0) receiver.polls_to_wait = kPollsBetween;
+    if (--receiver.polls_to_wait > 0) return false;
+    receiver.feed.between();
+  }
+  receiver.frames = receiver.feed.frames.data() - receiver.next;
+  receiver.pass_end = receiver.next + receiver.feed.frames.size();
+  if (receiver.pass_end == end)
+    receiver.last_pass_tsc.store(rte_rdtsc(), std::memory_order_relaxed);
+  return true;
+}
+
 uint16_t MemoryPort::Receive(void* queue, rte_mbuf** mbufs, uint16_t count) {
   auto& receiver = *static_cast<Receiver*>(queue);
-  const size_t end = receiver.end.load(std::memory_order_acquire);
-  const size_t left = end - receiver.next;
-  if (left == 0) return 0;
+  if (receiver.next == receiver.pass_end && !BeginPass(receiver)) return 0;
+  const size_t left = receiver.pass_end - receiver.next;
   const auto take = static_cast<uint16_t>(std::min<size_t>({left, count, kBurst}));
   if (rte_pktmbuf_alloc_bulk(receiver.pool, mbufs, take) != 0) [[unlikely]]
     return 0;
-  if (receiver.next >= receiver.clock_from &&
-      receiver.first_tsc.load(std::memory_order_relaxed) == 0) [[unlikely]]
-    receiver.first_tsc.store(rte_rdtsc(), std::memory_order_relaxed);
   const Frame* frame = receiver.frames + receiver.next;
   for (uint16_t i = 0; i < take; ++i, ++frame) {
     rte_mbuf* mbuf = mbufs[i];
@@ -130,7 +144,12 @@ uint16_t MemoryPort::Send(void* queue, rte_mbuf** mbufs, uint16_t count) {
   }
   FreeAll(mbufs, count);
   sender.last_tsc.store(rte_rdtsc(), std::memory_order_relaxed);
-  sender.sent.store(sender.sent.load(std::memory_order_relaxed) + count, std::memory_order_release);
+  const uint64_t sent = sender.sent.load(std::memory_order_relaxed) + count;
+  sender.sent.store(sent, std::memory_order_release);
+  if (sent >= sender.announce_at) [[unlikely]] {
+    sender.announce_at = UINT64_MAX;
+    sender.done->release();
+  }
   return count;
 }
 
@@ -140,20 +159,24 @@ uint64_t MemoryPort::sent() const {
   return sum;
 }
 
-uint64_t MemoryPort::sent(uint16_t queue) const {
-  return senders_[queue]->sent.load(std::memory_order_acquire);
-}
-
 uint64_t MemoryPort::last_sent_tsc(uint16_t queue) const {
   return senders_[queue]->last_tsc.load(std::memory_order_relaxed);
 }
 
-uint64_t MemoryPort::first_received_tsc(uint16_t queue) const {
-  return receivers_[queue]->first_tsc.load(std::memory_order_relaxed);
+uint64_t MemoryPort::last_pass_tsc(uint16_t queue) const {
+  return receivers_[queue]->last_pass_tsc.load(std::memory_order_relaxed);
+}
+
+void MemoryPort::AnnounceSent(uint16_t queue, uint64_t frames, std::counting_semaphore<>& done) {
+  senders_[queue]->announce_at = frames;
+  senders_[queue]->done = &done;
 }
 
 void MemoryPort::ResetSent() {
-  for (const auto& sender : senders_) sender->sent.store(0, std::memory_order_relaxed);
+  for (const auto& sender : senders_) {
+    sender->sent.store(0, std::memory_order_relaxed);
+    sender->announce_at = UINT64_MAX;
+  }
 }
 
 void MemoryPort::Keep(bool keep) {

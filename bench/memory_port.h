@@ -11,7 +11,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <semaphore>
 #include <span>
 #include <vector>
 
@@ -42,18 +44,25 @@ class MemoryPort {
   MemoryPort& operator=(const MemoryPort&) = delete;
 
   uint16_t device() const { return device_; }
-  // These come in next; a queue that has given all its frames receives nothing more. Requires: it
+  struct Feed {
+    std::span<const Frame> frames;
+    size_t passes = 1;  // so many times they come
+    // Who polls the queue does this before each pass but the first, when what came before has had
+    // the time to go all its way; empty: nothing.
+    std::function<void()> between;
+  };
+  // That comes in next; a queue that has given all its frames receives nothing more. Requires: it
   // has given all.
-  // The clock of first_received_tsc() starts behind the first `warm_up` of them.
-  void Give(uint16_t queue, std::span<const Frame> frames, size_t warm_up = 0);
+  void Give(uint16_t queue, Feed feed);
   bool Exhausted(uint16_t queue) const;
+  // Who sends as many as that by the queue, counted since ResetSent(), releases `done` once.
+  // Another ResetSent() takes it back. Requires: nobody sends; `done` lives as long as anybody may.
+  void AnnounceSent(uint16_t queue, uint64_t frames, std::counting_semaphore<>& done);
   // Frames sent since ResetSent(), by all queues.
   uint64_t sent() const;
-  // By one; when the last of them was, and when the first of those that were given last, but for
-  // their warm-up, was received; 0: none was.
-  uint64_t sent(uint16_t queue) const;
+  // When the last of them was, and when the first of the last pass was received, by one queue.
   uint64_t last_sent_tsc(uint16_t queue) const;
-  uint64_t first_received_tsc(uint16_t queue) const;
+  uint64_t last_pass_tsc(uint16_t queue) const;
   void ResetSent();
   // Requires: nobody sends.
   void Keep(bool keep);
@@ -62,20 +71,27 @@ class MemoryPort {
  private:
   struct alignas(64) Receiver {
     rte_mempool* pool = nullptr;
-    const Frame* frames = nullptr;
-    size_t next = 0;              // its thread
-    size_t clock_from = 0;        // of `next`; as `end`
-    std::atomic<size_t> end = 0;  // Give(): release; its thread: acquire
+    // Its thread's own; all are counted from the first frame ever.
+    const Frame* frames = nullptr;  // the one of number `next` is frames[next]
+    size_t next = 0, pass_end = 0;
+    uint32_t polls_to_wait = 0;
+    // Give(): release; its thread: acquire; and with it `feed`.
+    std::atomic<size_t> end = 0;
     std::atomic<size_t> given = 0;
-    std::atomic<uint64_t> first_tsc = 0;  // 0: none yet
+    std::atomic<uint64_t> last_pass_tsc = 0;
+    Feed feed;
+    size_t feed_begin = 0;
   };
   struct alignas(64) Sender {
     std::atomic<uint64_t> sent = 0;
     std::atomic<uint64_t> last_tsc = 0;
+    uint64_t announce_at = UINT64_MAX;
+    std::counting_semaphore<>* done = nullptr;
     uint32_t until_kept = kKeepEvery;
     bool keep = false;
     std::vector<Bytes> kept;
   };
+  static bool BeginPass(Receiver& receiver);
   static uint16_t Receive(void* queue, rte_mbuf** mbufs, uint16_t count);
   static uint16_t Send(void* queue, rte_mbuf** mbufs, uint16_t count);
 

@@ -2,9 +2,10 @@
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 
 #include "absl/strings/str_cat.h"
 #include "bench/cpu_share.h"
@@ -19,11 +20,11 @@ using fastpath::kBurstMax;
 
 // Rounds without anything to do after which what is missing will not come.
 constexpr int kIdleRoundsMax = 10'000;
-constexpr useconds_t kPollMicroseconds = 200;
 constexpr uint64_t kSecondsMax = 10;
-
-// A worker that was asleep finds its caches cold, and perhaps itself on another core of the host.
-size_t WarmUpOf(std::span<const Frame> frames) { return frames.size() / 2 / kBurstMax * kBurstMax; }
+// What a worker that was asleep is given before the clock starts, over and over: what it had in the
+// caches has given way to others', on this machine and on its host, and comes back in several
+// passes only.
+constexpr size_t kWarmUpFrames = 65'536;
 
 // One burst from one port to the other. What net_null swallows is freed by it.
 uint16_t Forward(uint16_t from, uint16_t to) {
@@ -104,13 +105,18 @@ uint64_t Runner::Sent() const {
   return sent;
 }
 
-uint64_t Runner::Give(size_t part, size_t parts, bool warms_up) {
+uint64_t Runner::Give(size_t part, size_t parts, size_t passes) {
   uint64_t packets = 0;
   for (const Traffic& each : traffic_) {
-    packets += each.PacketsIn(part, parts);
+    packets += passes * each.PacketsIn(part, parts);
     for (uint16_t queue = 0; queue < each.queues(); ++queue) {
-      const std::span<const Frame> frames = each.Part(queue, part, parts);
-      each.from().Give(queue, frames, warms_up ? WarmUpOf(frames) : 0);
+      MemoryPort::Feed feed = {each.Part(queue, part, parts), passes, {}};
+      if (each.direction() == Direction::kIn) {
+        feed.between = [gateway = &gateway_, worker = WorkerId{static_cast<uint8_t>(queue)}] {
+          gateway->ResetReplayWindows(worker);
+        };
+      }
+      each.from().Give(queue, std::move(feed));
     }
   }
   return packets;
@@ -131,7 +137,7 @@ Timing Runner::RunHere(size_t part, size_t parts) {
   fastpath::FastPath& fast_path = gateway_.fast_path();
   Timing timing;
   if (port_ == PortKind::kMemory) {
-    timing.packets = Give(part, parts, /*warms_up=*/false);
+    timing.packets = Give(part, parts, /*passes=*/1);
     StartStages(worker);
     const uint64_t start = rte_rdtsc_precise();
     while (fast_path.RunOnce()) {
@@ -158,36 +164,55 @@ Timing Runner::RunHere(size_t part, size_t parts) {
   return timing;
 }
 
-Timing Runner::RunOnWorkers(size_t part, size_t parts) {
-  Timing timing;
-  const CpuShare share(CpuShare::Of::kProcess);
-  timing.packets = Give(part, parts, /*warms_up=*/true);
-  const uint64_t give_up = rte_rdtsc() + kSecondsMax * rte_get_tsc_hz();
-  // Looked at from time to time only: workers write that line with every burst.
-  const uint64_t between_looks = rte_get_tsc_hz() / 1'000'000 * kPollMicroseconds;
-  for (uint64_t next_look = 0;;) {
-    if (const uint64_t now = rte_rdtsc(); now >= next_look) {
-      if (Sent() >= timing.packets || now >= give_up) break;
-      next_look = now + between_looks;
-    }
-    if (meanwhile_) {
-      meanwhile_();
+void Runner::WaitForAllSent(int senders) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(kSecondsMax);
+  while (senders > 0) {
+    if (!meanwhile_) {
+      // This thread sleeps: what it does would take a core from a worker.
+      if (!all_sent_->try_acquire_until(give_up)) return;
+      --senders;
     } else {
-      usleep(kPollMicroseconds);
+      meanwhile_();
+      if (all_sent_->try_acquire()) --senders;
+      if (std::chrono::steady_clock::now() >= give_up) return;
     }
   }
+}
+
+// What the workers reach in the last of several passes, which is the one that counts.
+Timing Runner::RunOnWorkers(size_t part, size_t parts) {
+  size_t frames_max = 0;
+  for (const Traffic& each : traffic_) {
+    for (uint16_t queue = 0; queue < each.queues(); ++queue) {
+      frames_max = std::max(frames_max, each.Part(queue, part, parts).size());
+    }
+  }
+  const size_t passes = 1 + (kWarmUpFrames + frames_max - 1) / frames_max;
+  int senders = 0;
+  for (const Traffic& each : traffic_) {
+    for (uint16_t queue = 0; queue < each.queues(); ++queue) {
+      const size_t frames = each.Part(queue, part, parts).size();
+      if (frames == 0) continue;
+      each.to().AnnounceSent(queue, passes * frames, *all_sent_);
+      ++senders;
+    }
+  }
+  Timing timing;
+  const CpuShare share(CpuShare::Of::kProcess);
+  timing.packets = Give(part, parts, passes);
+  WaitForAllSent(senders);
   const double cores = share.Get();
   // Each worker by its own clock: they neither start nor end together.
   double packets_per_cycle = 0;
   for (uint16_t worker = 0; worker < gateway_.fast_path().worker_count(); ++worker) {
-    uint64_t first = UINT64_MAX, last = 0, sent = 0;
+    uint64_t first = UINT64_MAX, last = 0, packets = 0;
     for (const Traffic& each : traffic_) {
-      first = std::min(first, each.from().first_received_tsc(worker));
+      first = std::min(first, each.from().last_pass_tsc(worker));
       last = std::max(last, each.to().last_sent_tsc(worker));
-      sent += each.to().sent(worker) - WarmUpOf(each.Part(worker, part, parts));
+      packets += each.Part(worker, part, parts).size();
     }
     if (first >= last) return timing;  // it had nothing: the books will say so
-    packets_per_cycle += static_cast<double>(sent) / static_cast<double>(last - first);
+    packets_per_cycle += static_cast<double>(packets) / static_cast<double>(last - first);
   }
   timing.cycles = static_cast<uint64_t>(static_cast<double>(timing.packets) / packets_per_cycle);
   timing.core_cycles = cores * static_cast<double>(timing.cycles);
@@ -218,7 +243,8 @@ absl::StatusOr<Timing> Runner::RunFloor(size_t part, size_t parts) {
     // The floor is that of one core.
     const std::span<const Frame> frames = each.Part(0, part, parts);
     want += frames.size();
-    if (port_ == PortKind::kMemory) each.from().Give(0, frames);
+    if (port_ == PortKind::kMemory)
+      each.from().Give(0, {.frames = frames, .passes = 1, .between = {}});
   }
   OpenSources();
   const uint64_t start = rte_rdtsc_precise();

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <semaphore>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -73,13 +74,14 @@ class Runner {
   };
   Books ReadBooks() const;
   absl::Status CheckBooks(const Books& before, uint64_t packets) const;
-  // `warms_up`: the first half of each queue's packets are not for the clock. Returns how many are
-  // given.
-  uint64_t Give(size_t part, size_t parts, bool warms_up);
+  // Returns how many packets come, in all passes.
+  uint64_t Give(size_t part, size_t parts, size_t passes);
   void OpenSources();
   void CloseSources();
   Timing RunHere(size_t part, size_t parts);
   Timing RunOnWorkers(size_t part, size_t parts);
+  // By so many queues; or until that takes too long, as the books will show.
+  void WaitForAllSent(int senders);
   uint64_t Sent() const;
 
   Gateway& gateway_;
@@ -88,6 +90,9 @@ class Runner {
   bool own_core_ = false;
   std::function<void()> meanwhile_;
   std::vector<std::unique_ptr<PcapSource>> sources_;  // kPcap: by traffic
+  // A worker has sent all that it was given by one port.
+  std::unique_ptr<std::counting_semaphore<>> all_sent_ =
+      std::make_unique<std::counting_semaphore<>>(0);
 };
 
 }  // namespace sekisho::bench
