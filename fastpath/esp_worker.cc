@@ -24,6 +24,18 @@ void UpEvents::Remove(uint16_t count) {
   count_ = static_cast<uint16_t>(count_ - count);
 }
 
+void PrefetchSaOf(const EspWorker& worker, const DownMessage& message) {
+  switch (message.kind) {
+    case DownMessage::Kind::kInstallInboundSa:
+    case DownMessage::Kind::kRemoveInboundSa:
+      return worker.inbound->PrefetchSlot(message.sa.slot);
+    case DownMessage::Kind::kRemoveOutboundSa:
+      return worker.outbound->PrefetchSlot(message.sa.slot);
+    default:
+      return;
+  }
+}
+
 bool HandleSaMessage(EspWorker& worker, const DownMessage& message) {
   switch (message.kind) {
     case DownMessage::Kind::kInstallInboundSa:

@@ -46,7 +46,7 @@ struct EspWorker {
   uint64_t path_mtu_tsc = 0;        // for how long a learned path MTU counts
   uint32_t adjacency_epoch = 1;     // what was noted under another is wrong (adjacency.h)
   [[no_unique_address]] StageCycles stages;
-  UpEvents up;  // emptied by the worker into its up ring once per round
+  UpEvents up;  // emptied by the worker into its up ring, every few rounds
 };
 
 // CryptoBackend::Submit(), of jobs of which the first were prepared where there are many.
@@ -64,6 +64,8 @@ inline size_t CollectFrom(EspWorker& worker, CryptoDirection direction,
   return worker.crypto->Collect(worker.id, direction, mbufs);
 }
 
+// What HandleSaMessage() will touch of the SA that the message is about.
+void PrefetchSaOf(const EspWorker& worker, const DownMessage& message);
 // Obeys kInstallInboundSa, kRemoveInboundSa, kRemoveOutboundSa, kMovePeer, kSetPathMtu; false for
 // any other kind. Between bursts only: no packet may hold a context.inbound_sa or
 // context.outbound_sa except those that are with the crypto backend.

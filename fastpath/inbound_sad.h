@@ -58,6 +58,12 @@ class alignas(kCacheLine) InboundSad {
   size_t free() const { return free_.size(); }       // slots that AllocateSpi() has to give
 
   // --- Worker ------------------------------------------------------------------------------------
+  // What Activate() and Deactivate() touch.
+  void PrefetchSlot(SlotId slot) const {
+    const InboundSa* sa = At(slot);
+    rte_prefetch0(sa);
+    rte_prefetch0(&sa->generation);
+  }
   // False for a message that came too late for its slot.
   bool Activate(SlotId slot, uint32_t generation);
   bool Deactivate(SlotId slot, uint32_t generation);

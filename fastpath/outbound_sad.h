@@ -92,6 +92,13 @@ class alignas(kCacheLine) OutboundSad {
   OutboundSa* Owned(WorkerId worker, SlotId slot, uint32_t generation) const;
   // Any. The SA in a slot that LookUp() gave, whoever is in it now.
   OutboundSa& At(uint32_t slot) const { return sas_[slot]; }
+  // What Deactivate() touches.
+  void PrefetchSlot(SlotId slot) const {
+    const OutboundSa& sa = sas_[static_cast<uint32_t>(slot)];
+    rte_prefetch0(&sa);
+    rte_prefetch0(&sa.retiring_next);
+    rte_prefetch0(&sa.owner);
+  }
   // The owner. False for a message that came too late for its slot.
   bool Deactivate(SlotId slot, uint32_t generation);
   bool Move(SlotId slot, uint32_t generation, const Endpoint& local, const Endpoint& remote);
@@ -113,7 +120,7 @@ class alignas(kCacheLine) OutboundSad {
   bool has_flows() const { return with_flows_.load(std::memory_order_relaxed) != 0; }
   // Any. As if every SA had another version when this has changed.
   uint32_t all_versions() const { return all_versions_.load(std::memory_order_acquire); }
-  // Any, once per round: no packet holds an SA that LookUp() found for it, except with the backend.
+  // Any, between rounds: no packet holds an SA that LookUp() found for it, except with the backend.
   void ReportQuiescent(WorkerId worker) { quiescence_.Report(worker); }
 
  private:
