@@ -5,13 +5,7 @@
 // build.
 #pragma once
 
-#if defined(__SANITIZE_THREAD__)
-#define SEKISHO_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SEKISHO_THREAD_SANITIZER 1
-#endif
-#endif
+#include "common/sanitizer.h"
 
 #ifdef SEKISHO_THREAD_SANITIZER
 extern "C" void __tsan_acquire(void* address);

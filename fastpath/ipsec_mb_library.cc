@@ -11,18 +11,10 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "common/sanitizer.h"
 
 namespace sekisho::fastpath {
 namespace {
-
-// RTLD_DEEPBIND, without which a copy would call the original, is nothing for sanitizers.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kMayCopy = false;
-#elif defined(__has_feature)
-constexpr bool kMayCopy = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
-#else
-constexpr bool kMayCopy = true;
-#endif
 
 // The loader gives a file that it knows only once, so the copy is another file: one in memory. It
 // stays open, as the loader also knows files by their paths, which another would have again.
@@ -45,7 +37,8 @@ void* LoadCopy() {
 
 IpsecMbLibrary Load() {
   IpsecMbLibrary library;
-  void* const handle = kMayCopy ? LoadCopy() : nullptr;
+  // RTLD_DEEPBIND, without which a copy would call the original, is nothing for sanitizers.
+  void* const handle = kSanitized ? nullptr : LoadCopy();
   if (handle == nullptr) return library;
   void* const alloc = dlsym(handle, "alloc_mb_mgr");
   void* const free = dlsym(handle, "free_mb_mgr");

@@ -4,19 +4,11 @@
 #include <malloc.h>
 #include <rte_malloc.h>
 
+#include "common/sanitizer.h"
 #include "tests/fastpath/esp_harness.h"
 
 namespace sekisho::fastpath {
 namespace {
-
-// Sanitizers bring an allocator of their own, which mallinfo2() does not see.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kCounted = false;
-#elif defined(__has_feature)
-constexpr bool kCounted = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
-#else
-constexpr bool kCounted = true;
-#endif
 
 size_t BytesInUse() {
   size_t bytes = mallinfo2().uordblks + mallinfo2().hblkhd;
@@ -49,7 +41,7 @@ size_t BytesPerPair(const char* suite) {
 
 // ARCHITECTURE.md, "Numbers that limit"; a larger figure is to be stated there, too.
 TEST(SaMemory, AChildSaHasItsPrice) {
-  if (!kCounted) GTEST_SKIP() << "a sanitizer's allocator cannot be asked";
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's allocator cannot be asked";
   EXPECT_LE(BytesPerPair("aes128gcm16"), 3200u);
   EXPECT_LE(BytesPerPair("aes256gcm16"), 3200u);
   EXPECT_LE(BytesPerPair("aes256-sha256"), 2100u);
