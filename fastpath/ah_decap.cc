@@ -15,17 +15,6 @@
 namespace sekisho::fastpath {
 namespace {
 
-ByteSpan DestinationBytes(rte_mbuf* mbuf, uint8_t family) {
-  const uint8_t* header = DataOf(mbuf);
-  return family == 4 ? ByteSpan(header + 16, 4) : ByteSpan(header + 24, 16);
-}
-
-bool SameDestination(const InboundSa& sa, rte_mbuf* mbuf, uint8_t family) {
-  if (sa.layout.outer_family != family) return false;
-  const ByteSpan destination = DestinationBytes(mbuf, family);
-  return std::memcmp(destination.data(), sa.local_address, destination.size()) == 0;
-}
-
 // From the payload length field: 32-bit words less two (RFC 4302, 2.2).
 size_t StatedAhBytes(const uint8_t* ah) { return (size_t{ah[1]} + 2) * 4; }
 
@@ -40,7 +29,7 @@ DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, CryptoJob& job) {
   PacketPrivate& priv = PrivateOf(mbuf);
   PacketContext& context = priv.context;
   if (sa.life_over) return DropReason::kSaLifetime;
-  if (!SameDestination(sa, mbuf, context.family)) return DropReason::kAhWrongDestination;
+  if (!SameDestination(sa, DataOf(mbuf), context.family)) return DropReason::kAhWrongDestination;
   const size_t offset = context.l4_offset;
   uint8_t* ah = DataOf(mbuf) + offset;
   const size_t ah_bytes = StatedAhBytes(ah);
@@ -136,7 +125,7 @@ void AhDecapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketLis
       continue;
     }
     InboundSa* sa = worker.inbound->Find(spis[i], IpsecProtocol::kAh,
-                                         DestinationBytes(burst[i], context.family));
+                                         DestinationBytes(DataOf(burst[i]), context.family));
     context.inbound_sa = sa;
     if (sa == nullptr) {
       dropped.Add(burst[i], DropReason::kAhUnknownSpi);

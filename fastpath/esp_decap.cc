@@ -35,18 +35,6 @@ Be32 SpiAt(const uint8_t* esp) {
   return spi;
 }
 
-ByteSpan DestinationBytes(rte_mbuf* mbuf, uint8_t family) {
-  const uint8_t* header = DataOf(mbuf);
-  return family == 4 ? ByteSpan(header + 16, 4) : ByteSpan(header + 24, 16);
-}
-
-bool SameDestination(const InboundSa& sa, rte_mbuf* mbuf, uint8_t family) {
-  if (sa.layout.outer_family != family) return false;
-  const uint8_t* destination = DestinationBytes(mbuf, family).data();
-  return family == 4 ? std::memcmp(destination, sa.local_address, 4) == 0
-                     : std::memcmp(destination, sa.local_address, 16) == 0;
-}
-
 // Bytes that are encrypted, between IV and ICV; 0 where the packet cannot be this SA's.
 size_t EncryptedBytes(const EspLayout& layout, size_t esp_packet_bytes) {
   const size_t around = kEspHeaderBytes + layout.iv_bytes + layout.icv_bytes;
@@ -58,7 +46,7 @@ size_t EncryptedBytes(const EspLayout& layout, size_t esp_packet_bytes) {
 // Checks what can be checked before the ICV is, and fills the job. Requires: an active SA.
 DropReason Prepare(const InboundSa& sa, rte_mbuf* mbuf, size_t offset, CryptoJob& job) {
   PacketContext& context = ContextOf(mbuf);
-  if (!SameDestination(sa, mbuf, context.family)) return DropReason::kEspWrongDestination;
+  if (!SameDestination(sa, DataOf(mbuf), context.family)) return DropReason::kEspWrongDestination;
   if (sa.life_over) return DropReason::kSaLifetime;
   if (sa.has_within && sa.within != context.within) return DropReason::kIpsecLayerMissing;
   // RFC 7296, 2.23: UDP is taken always; plain ESP not from a peer that is behind NAT.
@@ -317,7 +305,7 @@ void EspDecapSubmit(EspWorker& worker, Burst burst, PacketList& passed, PacketLi
       continue;
     }
     InboundSa* sa = worker.inbound->Find(SpiAt(DataOf(mbuf) + offset), IpsecProtocol::kEsp,
-                                         DestinationBytes(mbuf, context.family));
+                                         DestinationBytes(DataOf(mbuf), context.family));
     if (sa == nullptr) {
       dropped.Add(mbuf, DropReason::kEspUnknownSpi);
       continue;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "common/byte_order.h"
+#include "common/bytes.h"
 #include "common/ip_address.h"
 
 namespace sekisho::fastpath {
@@ -30,6 +31,11 @@ constexpr size_t IpHeaderBytes(IpFamily family) {
 // DSCP and ECN of an IP header of either family.
 inline uint8_t TrafficClass(const uint8_t* header) {
   return header[0] >> 4 == 4 ? header[1] : static_cast<uint8_t>(header[0] << 4 | header[1] >> 4);
+}
+
+// The destination in an IP header of either family.
+inline ByteSpan DestinationBytes(const uint8_t* header, uint8_t family) {
+  return family == 4 ? ByteSpan(header + 16, 4) : ByteSpan(header + 24, 16);
 }
 
 // Takes one from the TTL or hop limit. Requires: there is one.

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "absl/status/status.h"
 #include "common/algorithm.h"
@@ -22,6 +23,7 @@
 #include "common/spi.h"
 #include "fastpath/counter.h"
 #include "fastpath/crypto_backend.h"
+#include "fastpath/ip_header.h"
 #include "fastpath/replay_window.h"
 #include "fastpath/selector_set.h"
 
@@ -101,6 +103,14 @@ static_assert(offsetof(InboundSa, window) == kCacheLine);
 static_assert(offsetof(InboundSa, dropped) == 2 * kCacheLine);
 static_assert(offsetof(InboundSa, life) == 3 * kCacheLine);
 static_assert(sizeof(InboundSa) == 4 * kCacheLine);
+
+// Do its packets go to where this IP header of either family does?
+inline bool SameDestination(const InboundSa& sa, const uint8_t* header, uint8_t family) {
+  if (sa.layout.outer_family != family) return false;
+  const uint8_t* destination = DestinationBytes(header, family).data();
+  return family == 4 ? std::memcmp(destination, sa.local_address, 4) == 0
+                     : std::memcmp(destination, sa.local_address, 16) == 0;
+}
 
 // Names an inbound SA in the context of a packet that came through it. Never 0.
 inline uint64_t LayerOf(SlotId slot, uint32_t generation) {
