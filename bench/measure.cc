@@ -82,7 +82,12 @@ class Sampler {
     return sum;
   }
   // Of frames that the fast path has not just seen, where there are more than the caches hold.
-  absl::StatusOr<double> Floor() {
+  // `warm_up`: as warm as what workers of their own get.
+  absl::StatusOr<double> Floor(bool warm_up) {
+    for (uint64_t packets = 0; warm_up && packets < Runner::kWarmUpFrames;) {
+      SEKISHO_ASSIGN_OR_RETURN(const Timing timing, runner_.RunFloor(0, 1));
+      packets += timing.packets;
+    }
     Timing sum;
     while (sum.cycles < cycles_wanted_ / 4) {
       SEKISHO_ASSIGN_OR_RETURN(const Timing timing,
@@ -128,7 +133,7 @@ absl::StatusOr<Result> Measure(const Row& row, Runner& runner, Gateway& gateway,
     const double cycles = timing.cycles_per_packet();
     const bool had_cores = workers == 1 || timing.cores() >= workers * options.cpu_share_min;
     const CpuShare own_share;
-    SEKISHO_ASSIGN_OR_RETURN(const double io_floor, sampler.Floor());
+    SEKISHO_ASSIGN_OR_RETURN(const double io_floor, sampler.Floor(workers > 1));
     const double crypto_limit = MeasureLimit(limits);
     const CpuShare& last = workers == 1 ? share : own_share;
     SEKISHO_ASSIGN_OR_RETURN(const uint64_t checked, runner.CheckKept());

@@ -124,6 +124,7 @@ std::string StageTable(const std::vector<Measured>& rows) {
   table += "\n";
   for (const Measured& measured : rows) {
     const Row& row = measured.row;
+    if (row.setup.workers > 1) continue;  // not counted
     absl::StrAppendFormat(&table, "%-4s %5s %8d %8d", Name(row.direction), row.size.ToString(),
                           row.setup.sas, row.setup.policies);
     for (const double cycles : measured.result.stages) {

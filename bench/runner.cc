@@ -21,10 +21,6 @@ using fastpath::kBurstMax;
 // Rounds without anything to do after which what is missing will not come.
 constexpr int kIdleRoundsMax = 10'000;
 constexpr uint64_t kSecondsMax = 10;
-// What a worker that was asleep is given before the clock starts, over and over: what it had in the
-// caches has given way to others', on this machine and on its host, and comes back in several
-// passes only.
-constexpr size_t kWarmUpFrames = 65'536;
 
 // One burst from one port to the other. What net_null swallows is freed by it.
 uint16_t Forward(uint16_t from, uint16_t to) {

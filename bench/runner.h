@@ -38,6 +38,11 @@ struct Timing {
 
 class Runner {
  public:
+  // What a worker that was asleep is given before the clock starts, over and over: what it had in
+  // the caches has given way to others', on this machine and on its host, and comes back in several
+  // passes only.
+  static constexpr size_t kWarmUpFrames = 65'536;
+
   // The gateway outlives the runner. `traffic`: one direction or both.
   static absl::StatusOr<Runner> Create(Gateway& gateway, std::vector<Traffic> traffic,
                                        PortKind port);
