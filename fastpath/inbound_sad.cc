@@ -228,7 +228,7 @@ absl::Status InboundSad::Write(SlotId slot, const InboundSaParameters& parameter
                   : 0;
   SetLife(parameters.lifetimes, sa);
   auto* words = reinterpret_cast<uint64_t*>(&sa + 1);
-  sa.window = ReplayWindow({words, window_bits_ / 64});
+  sa.window.Use({words, window_bits_ / 64});
   sa.spi = parameters.spi;
   sa.slot = PlaceOf(worker_, slot);
   sa.generation = record.generation;

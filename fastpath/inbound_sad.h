@@ -67,12 +67,15 @@ class alignas(kCacheLine) InboundSad {
   // False for a message that came too late for its slot.
   bool Activate(SlotId slot, uint32_t generation);
   bool Deactivate(SlotId slot, uint32_t generation);
-  // What a packet with this SPI and sequence number will touch of its SA.
+  // What a packet with this SPI and sequence number will touch of its SA, if it is the next.
   void Prefetch(Be32 spi, uint32_t sequence) const {
     const InboundSa* sa = At(Spi{spi.host()}.slot());
     rte_prefetch0(sa);
     rte_prefetch0(&sa->window);
-    rte_prefetch0(reinterpret_cast<const std::byte*>(sa + 1) + (sequence & (window_bits_ - 1)) / 8);
+    if (ReplayWindow::OpensWord(sequence)) {
+      rte_prefetch0(reinterpret_cast<const std::byte*>(sa + 1) +
+                    (sequence & (window_bits_ - 1)) / 8);
+    }
     if (!typed_.empty()) [[unlikely]]
       typed_.Prefetch(spi);
   }

@@ -4,7 +4,7 @@
 // installs it; from then on until kSaRetired it is the worker's, and the slow path reads only the
 // counters. What every packet needs and nothing changes stands in the first line, what moves in
 // another, what is rarely looked at last: an IPv4 packet of a tunnel touches two lines of its SA,
-// and inbound the word of the replay window.
+// and inbound, for one packet in 64, a word of the replay window.
 #pragma once
 
 #include <rte_common.h>
@@ -79,7 +79,7 @@ struct alignas(kCacheLine) InboundSa {
   uint32_t in_flight = 0;          // packets of it with the crypto backend; worker only
   bool plain = false;              // ESP in tunnel mode, whose jobs move nothing (DisplacesSpi())
 
-  alignas(kCacheLine) ReplayWindow window;  // moves; its bitmap follows this structure in the slot
+  alignas(kCacheLine) ReplayWindow window;  // moves; its ring follows this structure in the slot
   Counter packets, bytes;                   // worker writes, slow path reads
   PlainSelectors plain_selectors;           // all that `selectors` say, where they are simple
   uint64_t peer = 0;                        // InboundSaParameters::peer
