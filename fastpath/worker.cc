@@ -33,9 +33,10 @@ namespace {
 
 constexpr int kHousekeepingPerSecond = 10;
 constexpr int kTakeOverBurstsMax = 4;  // of each other worker, in one round
-// While packets come, some tens of microseconds. Each look at a ring that the slow path writes, and
-// at SAs that it has just written, waits for another processor's cache: better for several at once.
-constexpr unsigned kBusyRoundsPerTalk = 8;
+// While packets come: one talk with the slow path in 20 us, which is ten rounds of small packets.
+// Each look at a ring that the slow path writes, and at SAs that it has just written, waits for
+// another processor's cache: better for several at once.
+constexpr uint64_t kBusyTalksPerSecond = 50'000;
 
 // The packets of one burst, by what happens to them next.
 struct Sorted {
@@ -410,9 +411,13 @@ bool Round(Worker& worker, uint64_t now_tsc, bool talk) {
 bool RunOnce(Worker& worker, uint64_t now_tsc) { return Round(worker, now_tsc, true); }
 
 void RunUntilStopped(Worker& worker) {
+  const uint64_t between_talks = rte_get_tsc_hz() / kBusyTalksPerSecond;
   bool busy = false;
-  for (unsigned rounds = 0; !worker.stop.load(std::memory_order_relaxed); ++rounds) {
-    busy = Round(worker, rte_rdtsc(), !busy || rounds % kBusyRoundsPerTalk == 0);
+  for (uint64_t next_talk = 0; !worker.stop.load(std::memory_order_relaxed);) {
+    const uint64_t now = rte_rdtsc();
+    const bool talk = !busy || now >= next_talk;
+    if (talk) next_talk = now + between_talks;
+    busy = Round(worker, now, talk);
     if (!busy) rte_pause();
   }
   worker.runs_ended.fetch_add(1, std::memory_order_release);

@@ -163,7 +163,7 @@ struct alignas(64) Worker {
 
 // One round over all ports, messages and crypto queues. True if there was anything to do.
 bool RunOnce(Worker& worker, uint64_t now_tsc);
-// Rounds until worker.stop; a busy worker talks to the slow path in every eighth. For
+// Rounds until worker.stop; a busy worker talks to the slow path every 20 us only. For
 // rte_eal_remote_launch.
 void RunUntilStopped(Worker& worker);
 
