@@ -110,7 +110,7 @@ guest_command_qemu() {
 }
 
 guest_ssh() { # OPTIONS AND COMMAND...
-  in_ns control ssh -q -F none -i "$STATE/guest/id" -o BatchMode=yes -o IdentitiesOnly=yes \
+  in_ns control ssh -F none -o LogLevel=ERROR -i "$STATE/guest/id" -o BatchMode=yes -o IdentitiesOnly=yes \
     -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null \
     -o ConnectTimeout=5 -o ServerAliveInterval=15 -o ServerAliveCountMax=8 \
     -o ControlPath="$STATE/guest/mux" "$@"
@@ -133,8 +133,9 @@ guest_down() {
   rm -f "$STATE/guest/mux"
 }
 
-# guest_sh COMMAND...: in the guest's own network namespace
-guest_sh() { guest_ssh "root@$GUEST_CONTROL4" "$(printf '%q ' "$@")"; }
+# guest_sh COMMAND...: in the guest's own network namespace. Whose command a signal ends, sees a status of
+# 128 and the signal, as a shell says it: ssh would say 255, which is also what it says of itself.
+guest_sh() { guest_ssh "root@$GUEST_CONTROL4" "$(printf '%q ' "$@"); exit \$?"; }
 
 # guest_bash ARGUMENTS...: the script on standard input, in the guest
 guest_bash() { guest_sh bash -es -- "$@"; }

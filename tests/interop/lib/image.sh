@@ -8,7 +8,7 @@
 GUEST_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/sekisho
 GUEST_FILES=$INTEROP/linux
 
-IMAGE_PACKAGES=(iproute2 kmod mount procps iputils-ping util-linux dropbear-bin tcpdump python3
+IMAGE_PACKAGES=(iproute2 kmod mount procps iputils-ping util-linux openssh-server tcpdump python3
   strongswan-swanctl charon-systemd
   libcharon-extra-plugins libstrongswan-standard-plugins libstrongswan-extra-plugins)
 
@@ -92,7 +92,7 @@ image_root() { # DIRECTORY
   local root=$1/root include sources
   include=$(printf '%s,' "${IMAGE_PACKAGES[@]}")
   sources=$(image_sources)
-  [[ -n $sources ]] || sources='deb http://deb.debian.org/debian bookworm main'
+  [[ -n $sources ]] || die "apt here has no Debian 12 to make the guest's root from"
   image_step "Debian 12 and ${#IMAGE_PACKAGES[@]} packages"
   nice mmdebstrap --mode=root --variant=essential --include="${include%,}" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
@@ -103,9 +103,9 @@ image_root() { # DIRECTORY
   install -m 755 "$GUEST_FILES/init" "$root/sbin/guest-init"
   install -m 755 "$GUEST_FILES/enter" "$root/usr/local/sbin/guest-enter"
   ssh-keygen -q -t ed25519 -N '' -C guest -f "$1/id"
-  install -d -m 700 "$root/root/.ssh" "$root/etc/dropbear"
+  install -d -m 700 "$root/root/.ssh"
   install -m 600 "$1/id.pub" "$root/root/.ssh/authorized_keys"
-  chroot "$root" dropbearkey -t ed25519 -f /etc/dropbear/dropbear_ed25519_host_key >/dev/null 2>&1
+  chroot "$root" ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/guest_host_key
   rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/lib/modules/*
   mkdir -p "$root/usr/lib/modules"
   image_disk "$root" "$1/root.img"

@@ -131,6 +131,7 @@ scenario_keep_logs() { # NAME
       guest_in "$file" grep -v '[[:space:]]0$' /proc/net/xfrm_stat >>"$kept/$file-xfrm" 2>&1 || true
     fi
   done
+  if process_alive "$STATE/guest"; then guest_sh dmesg >"$kept/guest-dmesg" 2>&1 || true; fi
   for file in "$STATE"/{client1,client2,office,linux,linux1,linux2,linux3}/{log,initiate} \
     "$STATE"/gateway/{output,sekisho.yaml} "$STATE"/{trace,accounting} \
     "$STATE"/sanitizer/report.*; do

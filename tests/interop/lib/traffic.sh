@@ -26,12 +26,19 @@ expect_sizes() {
   [[ -z $lost ]] || fail "$role: pings are lost: $(head -n 1 <<<"$lost")"
 }
 
+# outcome FILE STATUS: what a command whose output is there said at last, or how it ended
+outcome() {
+  local line
+  line=$(tail -n 1 "$1")
+  echo "${line:-it said nothing and ended with status $2}"
+}
+
 # expect_datagrams ROLE TARGET BYTES: UDP, echoed whole
 expect_datagrams() {
   serve inside
   in_ns "$1" timeout "$((60 * PATIENCE))" python3 "$INTEROP/transfer.py" datagrams "$2" $PORT \
     --bytes "$3" >"$STATE/$1-datagrams" 2>&1 ||
-    fail "$1: UDP of $3 bytes, $2: $(tail -n 1 "$STATE/$1-datagrams")"
+    fail "$1: UDP of $3 bytes, $2: $(outcome "$STATE/$1-datagrams" $?)"
 }
 
 # expect_transfer ROLE [TARGET [OPTIONS OF transfer.py]]: TCP up and down; each side has the checksum of what the other sent
@@ -40,7 +47,7 @@ expect_transfer() {
   serve inside
   in_ns "$1" timeout "$((120 * PATIENCE))" python3 "$INTEROP/transfer.py" both "$target" $PORT \
     --bytes "$TCP_BYTES" "${@:3}" >"$STATE/$1-transfer" 2>&1 ||
-    fail "$1: TCP up and down, $target: $(tail -n 1 "$STATE/$1-transfer")"
+    fail "$1: TCP up and down, $target: $(outcome "$STATE/$1-transfer" $?)"
 }
 
 # steady_start ROLE SECONDS: pings and a TCP transfer at a steady rate in the background, both ways

@@ -59,7 +59,7 @@ from_one_port() { # ROLE PORT
   for way in up down; do
     in_ns "$1" timeout "$((60 * PATIENCE))" python3 "$INTEROP/transfer.py" "$way" "$GW4" "$PORT" \
       --bytes "$TCP_BYTES" --source-port "$port" >"$STATE/$1-$way" 2>&1 ||
-      fail "$1: TCP $way from port $port: $(tail -n 1 "$STATE/$1-$way")"
+      fail "$1: TCP $way from port $port: $(outcome "$STATE/$1-$way" $?)"
     port=$((port + 1))
   done
 }
