@@ -55,7 +55,7 @@ void BM_InboundSadFind(benchmark::State& state) {
   std::shuffle(spis.begin(), spis.end(), std::mt19937(1));
   size_t at = 0;
   for (auto _ : state) {
-    for (uint32_t i = 0; i < kBatch; ++i) (*sad)->Prefetch(spis[at + i], 1);
+    for (uint32_t i = 0; i < kBatch; ++i) (*sad)->Prefetch(spis[at + i], 1, /*in_udp=*/false);
     for (uint32_t i = 0; i < kBatch; ++i) benchmark::DoNotOptimize((*sad)->Find(spis[at + i]));
     at = (at + kBatch) % count;
   }

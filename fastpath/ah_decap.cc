@@ -58,7 +58,8 @@ void PrefetchSas(const EspWorker& worker, Burst burst, Be32* spis) {
     spis[i] = Be32();
     if (burst[i]->data_len < offset + kAhHeaderBytes) continue;
     std::memcpy(&spis[i], DataOf(burst[i]) + offset + 4, sizeof(Be32));
-    worker.inbound->Prefetch(spis[i], LoadBigEndian<uint32_t>(DataOf(burst[i]) + offset + 8));
+    worker.inbound->Prefetch(spis[i], LoadBigEndian<uint32_t>(DataOf(burst[i]) + offset + 8),
+                             /*in_udp=*/false);
   }
 }
 

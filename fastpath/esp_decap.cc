@@ -289,7 +289,8 @@ void EspDecapPrefetch(EspWorker& worker, Burst burst) {
     const size_t offset = EspOffset(ContextOf(mbuf));
     if (mbuf->data_len < offset + kEspHeaderBytes) continue;
     const uint8_t* esp = DataOf(mbuf) + offset;
-    worker.inbound->Prefetch(SpiAt(esp), LoadBigEndian<uint32_t>(esp + 4));
+    worker.inbound->Prefetch(SpiAt(esp), LoadBigEndian<uint32_t>(esp + 4),
+                             ContextOf(mbuf).kind == PacketKind::kEspInUdp);
   }
 }
 

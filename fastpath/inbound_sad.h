@@ -68,10 +68,12 @@ class alignas(kCacheLine) InboundSad {
   bool Activate(SlotId slot, uint32_t generation);
   bool Deactivate(SlotId slot, uint32_t generation);
   // What a packet with this SPI and sequence number will touch of its SA, if it is the next.
-  void Prefetch(Be32 spi, uint32_t sequence) const {
+  // `in_udp`: who sent it is looked at.
+  void Prefetch(Be32 spi, uint32_t sequence, bool in_udp) const {
     const InboundSa* sa = At(Spi{spi.host()}.slot());
     rte_prefetch0(sa);
     rte_prefetch0(&sa->window);
+    if (in_udp) rte_prefetch0(&sa->remote);
     if (ReplayWindow::OpensWord(sequence)) {
       rte_prefetch0(reinterpret_cast<const std::byte*>(sa + 1) +
                     (sequence & (window_bits_ - 1)) / 8);

@@ -71,7 +71,7 @@ ShortCutVerdict Recognise(Worker& worker, const WorkerPort& in, PortId port, rte
   if (!sad.IsOwn(spi) || IsDubiousSource(*worker.local, ip, header.family)) {
     return ShortCutVerdict::kOther;
   }
-  sad.Prefetch(spi, LoadBigEndian<uint32_t>(ip + place.esp + 4));
+  sad.Prefetch(spi, LoadBigEndian<uint32_t>(ip + place.esp + 4), place.udp);
 
   PacketContext& context = ContextOf(mbuf);
   ClearContext(context);
