@@ -177,7 +177,7 @@ void Runner::WaitForAllSent(int senders) {
 
 // What the workers reach in the last of several passes, which is the one that counts.
 Timing Runner::RunOnWorkers(size_t part, size_t parts) {
-  size_t frames_max = 0;
+  size_t frames_max = 1;
   for (const Traffic& each : traffic_) {
     for (uint16_t queue = 0; queue < each.queues(); ++queue) {
       frames_max = std::max(frames_max, each.Part(queue, part, parts).size());
